@@ -1,0 +1,2 @@
+//! The command `tonemill`.
+fn main() {}

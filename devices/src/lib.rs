@@ -1,0 +1,1 @@
+//! Built-in instruments and effects behind the device traits.

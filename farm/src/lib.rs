@@ -1,0 +1,1 @@
+//! Starts, watches, retries and ends workers; keeps the journal.

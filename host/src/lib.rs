@@ -1,0 +1,1 @@
+//! CLAP plugins behind the device traits.

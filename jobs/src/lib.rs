@@ -1,0 +1,15 @@
+//! Job file, plan, task, messages and manifest, as data.
+//!
+//! The story in order: a job file becomes a [`plan::Plan`] of [`task::Task`]s with every mistake reported together;
+//! a task travels to a worker as a [`message::ToWorker`], comes back as [`message::FromWorker`], and each of its files
+//! becomes a line of the manifest ([`manifest::Record`]).
+
+pub mod manifest;
+pub mod message;
+pub mod task;
+
+/// The version of job, preset, plan and manifest files that this build reads and writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Names what renders: part of every task's key, so that another engine renders again.
+pub const ENGINE: &str = concat!("tonemill ", env!("CARGO_PKG_VERSION"));

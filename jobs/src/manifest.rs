@@ -1,0 +1,110 @@
+//! What came out, with what made it.
+
+use std::path::PathBuf;
+
+use audio::device::DeviceInfo;
+use serde::{Deserialize, Serialize};
+
+use crate::message::ResolvedSetting;
+use crate::task::{AudioSettings, Deliver, FileFormat, Source};
+
+/// What a worker reports of a finished task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rendered {
+    /// One entry a file, in the order of the task's outputs.
+    pub files: Vec<RenderedFile>,
+    /// Every device that was part of it, in order of tracks, busses and master.
+    pub devices: Vec<DeviceRecord>,
+    /// Everything that a careful user would want to know: resampling, clipping, adapted channels.
+    pub warnings: Vec<String>,
+    /// What it took.
+    pub timings: Timings,
+}
+
+/// One written file, measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RenderedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// BLAKE3 of the file, in hex.
+    pub blake3: String,
+    /// Frames.
+    pub frames: u64,
+    /// Channels.
+    pub channels: u16,
+    /// Latency that was removed in front of it, in frames.
+    pub latency_removed: u64,
+    /// Integrated loudness in LUFS (ITU-R BS.1770); absent where it is too short or silent to have one.
+    pub loudness_lufs: Option<f64>,
+    /// Highest absolute sample in dBFS; absent where all are 0.
+    pub peak_dbfs: Option<f64>,
+    /// True peak in dBTP; absent where all samples are 0.
+    pub true_peak_dbtp: Option<f64>,
+    /// No sample reaches -90 dBFS.
+    pub silent: bool,
+    /// Samples beyond full scale that an integer format could not hold.
+    pub clipped_samples: u64,
+}
+
+/// One device of a render.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceRecord {
+    /// The track, bus or `master` that it stands in; of a tone, `tone`.
+    pub place: String,
+    /// Who it is.
+    pub info: DeviceInfo,
+    /// Reported latency in frames.
+    pub latency: u64,
+    /// What was set, as the device understood it.
+    pub settings: Vec<ResolvedSetting>,
+}
+
+/// Seconds of wall-clock time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Loading, configuring and activating devices, reading input.
+    pub load: f64,
+    /// Processing.
+    pub render: f64,
+    /// Encoding and publishing.
+    pub write: f64,
+}
+
+/// One line of `manifest.jsonl`: one file with everything that made it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`crate::FORMAT_VERSION`].
+    pub tonemill: u32,
+    /// Path of the file, relative to the manifest's folder where it lies below it.
+    pub path: String,
+    /// The task's key.
+    pub key: String,
+    /// The task's label.
+    pub label: String,
+    /// What renders: [`crate::ENGINE`].
+    pub engine: String,
+    /// BLAKE3 of the job file, in hex.
+    pub job_blake3: String,
+    /// Which sound of the render.
+    pub deliver: Deliver,
+    /// How it is encoded.
+    pub format: FileFormat,
+    /// Rate and block size.
+    pub audio: AudioSettings,
+    /// The job's seed.
+    pub seed: u64,
+    /// The measured file.
+    pub file: RenderedFile,
+    /// Every file that it depends on.
+    pub sources: Vec<Source>,
+    /// Every device that was part of it.
+    pub devices: Vec<DeviceRecord>,
+    /// What a careful user would want to know.
+    pub warnings: Vec<String>,
+    /// What the task took.
+    pub timings: Timings,
+    /// Attempts that the task took.
+    pub attempts: u32,
+}

@@ -1,0 +1,197 @@
+//! What the farm and a worker say to each other.
+//!
+//! Each message is a frame: its length as four bytes, little endian, then that many bytes of JSON. The worker speaks
+//! first with [`FromWorker::Ready`]. One request is under way at a time; its answer ends it.
+
+use std::path::PathBuf;
+
+use audio::device::{DeviceInfo, Parameter, Ports};
+use presets::DeviceSetup;
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Rendered;
+use crate::task::{AudioSettings, Task};
+
+/// Longest frame that either side accepts, in bytes.
+pub const MAX_FRAME: u32 = 64 << 20;
+
+/// Requests to a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToWorker {
+    /// Render one task. Answered by [`FromWorker::Finished`] or [`FromWorker::Failed`].
+    Render {
+        /// Which attempt at it this is, from 1.
+        attempt: u32,
+        /// The task.
+        task: Box<Task>,
+    },
+    /// Bring one device to life, apply its settings and say what it is. Answered by [`FromWorker::Examined`].
+    Examine {
+        /// The device with all its settings.
+        setup: Box<DeviceSetup>,
+        /// Conditions to activate it under.
+        audio: AudioSettings,
+    },
+    /// List the plugins in a file without making any. Answered by [`FromWorker::Listed`].
+    List {
+        /// A plugin file, or a directory that is one.
+        path: PathBuf,
+    },
+    /// List the built-in devices. Answered by [`FromWorker::Listed`].
+    ListBuiltin,
+    /// Leave now, with status 0.
+    Exit,
+}
+
+/// What a worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromWorker {
+    /// The process has started and waits.
+    Ready {
+        /// [`crate::ENGINE`] of the worker's build; the farm refuses another than its own.
+        engine: String,
+    },
+    /// Something else is being done now. Sent before anything that might not come back.
+    Phase {
+        /// What.
+        phase: Phase,
+        /// With which device, where it is about one; its name or, before it has one, what was asked for.
+        device: Option<String>,
+    },
+    /// Blocks advance. Sent at most every tenth of a second while rendering.
+    Progress {
+        /// Frames of the longest output that are done.
+        done: u64,
+        /// Frames of the longest output, as far as it is known.
+        total: u64,
+    },
+    /// A task is done and all its files stand under their final names.
+    Finished {
+        /// Everything about the result that the manifest repeats.
+        rendered: Box<Rendered>,
+    },
+    /// A request failed in a way that the worker survives.
+    Failed(Failure),
+    /// The answer to [`ToWorker::Examine`].
+    Examined(Box<Examination>),
+    /// The answer to [`ToWorker::List`] and [`ToWorker::ListBuiltin`].
+    Listed {
+        /// What the file holds.
+        plugins: Vec<DeviceInfo>,
+    },
+}
+
+/// What a worker is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Bringing a device to life.
+    Load,
+    /// Applying assets, state and parameters.
+    Configure,
+    /// Activating a device.
+    Activate,
+    /// Processing blocks.
+    Process,
+    /// Encoding and publishing files.
+    Write,
+    /// Deactivating and destroying a device.
+    Destroy,
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// During what.
+    pub phase: Phase,
+    /// With which device, where it is about one.
+    pub device: Option<String>,
+    /// Position in the audio in seconds, where blocks were under way.
+    pub at_seconds: Option<f64>,
+    /// What happened and what to do, in words.
+    pub reason: String,
+    /// Whether another attempt may succeed. Wrong input stays wrong; a full disk may be emptied.
+    pub retry: bool,
+    /// The disk is full, or the folder cannot be written: everything else would fail likewise, so the run stops.
+    #[serde(default)]
+    pub stop_run: bool,
+}
+
+/// One device, examined.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Examination {
+    /// Who it is.
+    pub info: DeviceInfo,
+    /// Its connections.
+    pub ports: Ports,
+    /// Its parameters with their current values.
+    pub parameters: Vec<ExaminedParameter>,
+    /// Latency in frames under the conditions asked for.
+    pub latency: u64,
+    /// One result for each of the setup's `params`, in order.
+    pub settings: Vec<Result<ResolvedSetting, SettingProblem>>,
+    /// What else is wrong with the setup: assets, state.
+    pub problems: Vec<String>,
+}
+
+/// A parameter with what it shows now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExaminedParameter {
+    /// What it is.
+    pub parameter: Parameter,
+    /// Plain value after all settings were applied.
+    pub value: f64,
+    /// That value in the device's words.
+    pub text: Option<String>,
+    /// The lowest value in the device's words.
+    pub minimum_text: Option<String>,
+    /// The highest value in the device's words.
+    pub maximum_text: Option<String>,
+}
+
+/// One setting as the device understood it. The manifest repeats it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResolvedSetting {
+    /// The parameter's id.
+    pub id: u32,
+    /// The parameter's name.
+    pub name: String,
+    /// Plain value.
+    pub value: f64,
+    /// The value in the device's own words.
+    pub text: Option<String>,
+}
+
+/// Why a setting cannot be applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingProblem {
+    /// No parameter has that name or id.
+    Unknown {
+        /// Names that come close, the closest first.
+        similar: Vec<String>,
+    },
+    /// Several parameters have that name.
+    Ambiguous {
+        /// Their ids.
+        ids: Vec<u32>,
+    },
+    /// The parameter only reports.
+    ReadOnly,
+    /// The number is outside the range.
+    OutOfRange {
+        /// Lowest plain value.
+        minimum: f64,
+        /// Highest plain value.
+        maximum: f64,
+        /// Both in the device's words, where it has some.
+        range_text: Option<(String, String)>,
+    },
+    /// The device cannot read the text.
+    Unreadable {
+        /// What its texts look like: those of the lowest and the highest value.
+        examples: Vec<String>,
+    },
+}

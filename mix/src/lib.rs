@@ -1,0 +1,1 @@
+//! The offline graph: tracks, busses, sends, delay compensation.

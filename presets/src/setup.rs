@@ -1,0 +1,102 @@
+//! The resolved form of presets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// An ordered chain of devices. Of an instrument's preset, the first device takes the notes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preset {
+    /// Name for people; a file without one takes its file name.
+    pub name: String,
+    /// The devices, first to last.
+    pub chain: Vec<DeviceSetup>,
+}
+
+/// One device of a chain with everything that is set on it.
+///
+/// Applied in this order: assets, state, the device's own preset, parameters as listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceSetup {
+    /// Which device.
+    pub device: DeviceSpec,
+    /// Parameters in the order written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub params: Vec<Setting>,
+    /// A state saved before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<PathBuf>,
+    /// A file in the device's own preset format.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<PathBuf>,
+    /// Files that the device works with, by role: `ir`, `soundfont`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub assets: BTreeMap<String, Asset>,
+    /// What happens where the device's channels differ from the signal's.
+    #[serde(default)]
+    pub channels: ChannelPolicy,
+}
+
+/// Which device is meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "format", rename_all = "snake_case")]
+pub enum DeviceSpec {
+    /// One of the devices that come with the product.
+    Builtin {
+        /// `gain`, `cabinet`, ...
+        name: String,
+    },
+    /// A CLAP plugin.
+    Clap {
+        /// As written: a path, a file name to look for in the plugin folders, or an id. In a plan, an absolute path.
+        plugin: String,
+        /// Which plugin of the file; may be left out where the file holds one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+}
+
+/// One parameter's setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The parameter's name, or its id in digits (`#7` where a name consists of digits).
+    pub parameter: String,
+    /// What it is set to.
+    pub value: Value,
+}
+
+/// What a parameter is set to. Random draws will stand beside these; a plan holds constants only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A plain value in the parameter's own unit.
+    Number(f64),
+    /// Text that the device itself reads ("-6 dB").
+    Text(String),
+}
+
+/// A file that a device works with.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asset {
+    /// A file on disk.
+    File(PathBuf),
+    /// One that is part of the program, by name.
+    Embedded(String),
+}
+
+/// What happens where a device's main channels cannot be made those of the signal. Never anything unless chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelPolicy {
+    /// An error that names both counts.
+    #[default]
+    Error,
+    /// A mono signal feeds both sides of a stereo device.
+    Duplicate,
+    /// One instance of a mono device for each channel of the signal.
+    DualMono,
+    /// The channels' mean feeds a mono device, and the signal is mono from there on.
+    Downmix,
+}

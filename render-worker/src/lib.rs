@@ -1,0 +1,1 @@
+//! One process that renders one task at a time and may die.

@@ -1,0 +1,1 @@
+//! Music as data: MIDI files, tempo map, ticks to seconds to frames.
