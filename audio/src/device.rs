@@ -152,6 +152,18 @@ pub enum DeviceError {
     /// It has no parameter of that id.
     #[error("there is no parameter with the id {}", .0.0)]
     NoSuchParameter(ParameterId),
+    /// A value lies outside a parameter's range.
+    #[error("{name} = {value} is outside {minimum}..{maximum}")]
+    OutOfRange {
+        /// The parameter.
+        name: String,
+        /// What it was to be set to.
+        value: f64,
+        /// Lowest plain value.
+        minimum: f64,
+        /// Highest plain value.
+        maximum: f64,
+    },
     /// A state was refused.
     #[error("the state was refused: {0}")]
     State(String),
