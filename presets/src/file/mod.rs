@@ -1,0 +1,145 @@
+//! The shape of a preset that people write.
+//!
+//! [`read`] gives a [`PlacedPreset`]: the preset with the place of everything that can turn out to be wrong only later,
+//! when its devices are looked at. [`load`] gives the [`Preset`] alone.
+//!
+//! ```
+//! # use tonemill_presets as presets;
+//! use presets::document::{Collector, Document};
+//!
+//! let text = "tonemill: 1\nname: Quiet\nchain:\n  - { gain: -6 dB }\n";
+//! let collector = Collector::new();
+//! let document = Document::parse("quiet.yaml", text, &collector).unwrap();
+//! let preset = presets::file::decode(&document.root, "quiet.yaml".as_ref(), &collector);
+//! let preset = collector.finish(preset).unwrap().into_preset();
+//! assert_eq!(preset.chain[0].params[0].parameter, "Gain");
+//! ```
+
+mod chain;
+mod entry;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use chain::{chain, device, is_spec};
+pub use schema::{definitions, schema};
+
+use crate::document::{Collector, Document, Fields, Kind, Mistakes, Node, Place};
+use crate::{DeviceSetup, Preset};
+
+/// The version of preset files that this build reads.
+pub const VERSION: u64 = 1;
+
+/// A preset with the places of what it says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedPreset {
+    /// Name for people.
+    pub name: String,
+    /// The devices, first to last.
+    pub chain: Vec<PlacedDevice>,
+}
+
+/// A device with the places of what is set on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedDevice {
+    /// The device as written: plugin names are not yet searched for, paths stand below the file's folder.
+    pub setup: DeviceSetup,
+    /// The folder that paths in it start from.
+    pub folder: PathBuf,
+    /// Where the device is named.
+    pub place: Place,
+    /// Where each of `setup.params` stands, in order.
+    pub params: Vec<Place>,
+    /// Where each of `setup.assets` stands.
+    pub assets: BTreeMap<String, Place>,
+    /// Where the state is named; the device's own place if none is.
+    pub state: Place,
+    /// Where the device's own preset is named, likewise.
+    pub preset: Place,
+    /// Where the channel policy stands, likewise.
+    pub channels: Place,
+}
+
+impl PlacedDevice {
+    /// A device of which everything stands at one place, as those of the command line do.
+    pub fn at(setup: DeviceSetup, folder: &Path, place: Place) -> PlacedDevice {
+        PlacedDevice {
+            folder: folder.to_owned(),
+            params: vec![place.clone(); setup.params.len()],
+            assets: setup.assets.keys().map(|role| (role.clone(), place.clone())).collect(),
+            state: place.clone(),
+            preset: place.clone(),
+            channels: place.clone(),
+            place,
+            setup,
+        }
+    }
+}
+
+impl PlacedPreset {
+    /// Forgets the places.
+    pub fn into_preset(self) -> Preset {
+        Preset { name: self.name, chain: self.chain.into_iter().map(|d| d.setup).collect() }
+    }
+}
+
+/// Reads a preset file. `None` where nothing of it can be used; a preset that comes back may have mistakes too.
+pub fn read(path: &Path, collector: &Collector) -> Option<PlacedPreset> {
+    decode(&Document::read(path, collector)?.root, path, collector)
+}
+
+/// Reads a preset file that has no mistake.
+pub fn load(path: &Path) -> Result<Preset, Mistakes> {
+    let collector = Collector::new();
+    let preset = read(path, &collector);
+    collector.finish(preset).map(PlacedPreset::into_preset)
+}
+
+/// Takes a preset out of a file that is read already. `path` gives the default name, and the folder that the paths
+/// in it start from.
+pub fn decode(root: &Node, path: &Path, collector: &Collector) -> Option<PlacedPreset> {
+    let fields = Fields::of("a preset", root, collector)?;
+    check_version(&fields, VERSION, collector);
+    let preset = body(&fields, path, collector);
+    fields.finish();
+    preset
+}
+
+/// Takes a preset that stands within another file: as [`decode`], without a version.
+pub fn decode_inline(node: &Node, file: &Path, collector: &Collector) -> Option<PlacedPreset> {
+    let fields = Fields::of("a preset", node, collector)?;
+    let preset = body(&fields, file, collector);
+    fields.finish();
+    preset
+}
+
+fn body(fields: &Fields<'_>, path: &Path, collector: &Collector) -> Option<PlacedPreset> {
+    let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    let name = fields.text("name").map_or(stem, |n| n.value);
+    for remark in ["description", "author", "license"] {
+        fields.text(remark);
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let node = fields.require("chain", "List its devices: chain: [{ gain: -6 dB }].")?;
+    if !matches!(node.kind, Kind::List(_)) {
+        let message = format!("chain is {}", node.shown());
+        collector.mistake_with(&node.place, message, "List its devices: chain: [{ gain: -6 dB }].");
+        return None;
+    }
+    Some(PlacedPreset { name, chain: chain(node, folder, collector) })
+}
+
+/// Checks the field `tonemill` of a file against the version that this build reads.
+pub fn check_version(fields: &Fields<'_>, version: u64, collector: &Collector) {
+    let help = format!("Begin the file with tonemill: {version}.");
+    let Some(node) = fields.require("tonemill", &help) else { return };
+    let written = node.scalar().and_then(|s| s.number());
+    if written != Some(version as f64) {
+        let message = format!("tonemill = {} is not a version that this build reads", node.shown());
+        collector.mistake_with(&node.place, message, format!("It reads version {version}."));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! The JSON Schema of preset files, for editors and other programs.
+//!
+//! It is built beside the reader rather than derived from it: the reader takes shorthand that no Rust type mirrors. A
+//! test holds the two together.
+
+use serde_json::{Map, Value, json};
+
+use crate::builtin::{BUILTINS, Builtin, Main};
+use crate::spec::POLICIES;
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The schema of a preset file.
+pub fn schema() -> Value {
+    json!({
+        "$schema": DIALECT,
+        "title": "A tonemill preset",
+        "description": "An ordered chain of devices with their settings.",
+        "type": "object",
+        "required": ["tonemill", "chain"],
+        "properties": preset_properties(true),
+        "additionalProperties": false,
+        "$defs": definitions(),
+    })
+}
+
+/// The definitions that job files use too: `device`, `chain`, `preset`, `value`, `policy`.
+pub fn definitions() -> Value {
+    let policies: Vec<&str> = POLICIES.iter().map(|(word, _)| *word).collect();
+    json!({
+        "value": {
+            "description": "A plain value in the parameter's own unit, or a text that the device reads.",
+            "type": ["number", "string", "boolean"],
+        },
+        "params": {
+            "description": "Parameters by name, or by id: \"#7\".",
+            "type": "object",
+            "additionalProperties": { "$ref": "#/$defs/value" },
+        },
+        "policy": {
+            "description": "What happens where the device's channels differ from the signal's.",
+            "enum": policies,
+        },
+        "chain": {
+            "description": "The devices, first to last.",
+            "type": "array",
+            "items": { "$ref": "#/$defs/device" },
+        },
+        "preset": {
+            "description": "A preset that stands within another file.",
+            "type": "object",
+            "required": ["chain"],
+            "properties": preset_properties(false),
+            "additionalProperties": false,
+        },
+        "device": device(),
+    })
+}
+
+fn preset_properties(versioned: bool) -> Value {
+    let mut properties = Map::new();
+    if versioned {
+        properties
+            .insert("tonemill".into(), json!({ "description": "The format's version.", "const": super::VERSION }));
+    }
+    let mut text = |name: &str, about: &str| {
+        properties.insert(name.into(), json!({ "description": about, "type": ["string", "number"] }));
+    };
+    text("name", "Name for people; the file's name where it is left out.");
+    text("description", "For people.");
+    text("author", "For people.");
+    text("license", "For people.");
+    properties.insert("chain".into(), json!({ "$ref": "#/$defs/chain" }));
+    Value::Object(properties)
+}
+
+fn device() -> Value {
+    let mut forms = vec![
+        json!({
+            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], or a built-in's name.",
+            "type": "string",
+            "anyOf": [
+                { "pattern": "^(builtin|clap):." },
+                { "enum": BUILTINS.iter().map(|b| b.name).collect::<Vec<_>>() },
+            ],
+        }),
+        named_builtin(),
+        plugin(),
+    ];
+    forms.extend(BUILTINS.iter().map(shorthand));
+    json!({ "description": "One device with what is set on it.", "anyOf": forms })
+}
+
+/// The fields that every device may have.
+fn common() -> Map<String, Value> {
+    let common = json!({
+        "params": { "$ref": "#/$defs/params" },
+        "state": { "description": "A state saved before, relative to this file.", "type": "string" },
+        "preset": { "description": "A file in the device's own preset format, relative to this file.", "type": "string" },
+        "channels": { "$ref": "#/$defs/policy" },
+    });
+    match common {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn named_builtin() -> Value {
+    let mut properties = common();
+    let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).collect();
+    properties.insert("builtin".into(), json!({ "description": "Which built-in device.", "enum": names }));
+    json!({
+        "description": "A built-in device; further fields are its parameters and files.",
+        "type": "object",
+        "required": ["builtin"],
+        "properties": properties,
+        "additionalProperties": { "$ref": "#/$defs/value" },
+    })
+}
+
+fn plugin() -> Value {
+    let mut properties = common();
+    let about = "A path, the name of a file in the plugin folders, or an id.";
+    properties.insert("clap".into(), json!({ "description": about, "type": "string" }));
+    let about = "Which plugin of the file; may be left out where the file holds one.";
+    properties.insert("id".into(), json!({ "description": about, "type": "string" }));
+    json!({
+        "description": "A CLAP plugin.",
+        "type": "object",
+        "required": ["clap"],
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+/// `{ gain: -6 dB }` and the like.
+fn shorthand(found: &Builtin) -> Value {
+    let mut properties = common();
+    let settings = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/value" } });
+    let main = match found.main {
+        Main::Parameter(_) => json!({ "anyOf": [{ "$ref": "#/$defs/value" }, { "type": "null" }, settings] }),
+        Main::Asset(_) => json!({ "anyOf": [{ "type": ["string", "null"] }, settings] }),
+        Main::Nothing => json!({ "anyOf": [{ "type": "null" }, settings] }),
+    };
+    properties.insert(found.name.into(), main);
+    let others = BUILTINS.iter().map(|b| b.name).filter(|name| *name != found.name);
+    let others: Vec<Value> = others.chain(["builtin", "clap"]).map(|name| json!({ "required": [name] })).collect();
+    json!({
+        "description": format!("The built-in {} with its main value; further fields are its parameters.", found.name),
+        "type": "object",
+        "required": [found.name],
+        "properties": properties,
+        "additionalProperties": { "$ref": "#/$defs/value" },
+        "not": { "anyOf": others },
+    })
+}

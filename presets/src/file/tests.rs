@@ -1,0 +1,195 @@
+use super::*;
+use crate::{Asset, ChannelPolicy, DeviceSpec, Setting, Value};
+
+fn decode_text(text: &str) -> Result<Preset, String> {
+    let collector = Collector::new();
+    let path = Path::new("library/crunch.yaml");
+    let preset =
+        Document::parse("library/crunch.yaml", text, &collector).and_then(|d| decode(&d.root, path, &collector));
+    collector.finish(preset).map(PlacedPreset::into_preset).map_err(|m| m.to_string())
+}
+
+fn one_device(entry: &str) -> Result<DeviceSetup, String> {
+    decode_text(&format!("tonemill: 1\nchain:\n- {entry}\n")).map(|mut p| p.chain.remove(0))
+}
+
+fn number(parameter: &str, value: f64) -> Setting {
+    Setting { parameter: parameter.to_owned(), value: Value::Number(value) }
+}
+
+fn words(parameter: &str, value: &str) -> Setting {
+    Setting { parameter: parameter.to_owned(), value: Value::Text(value.to_owned()) }
+}
+
+#[test]
+fn a_preset_without_a_name_takes_that_of_its_file() {
+    assert_eq!(decode_text("tonemill: 1\nchain: []").unwrap().name, "crunch");
+    assert_eq!(decode_text("tonemill: 1\nname: 1959\nchain: []").unwrap().name, "1959");
+}
+
+#[test]
+fn every_way_of_writing_a_built_in_gives_the_same_device() {
+    let expected = one_device("{ builtin: gain, Gain: -6 dB }").unwrap();
+    assert_eq!(expected.device, DeviceSpec::Builtin { name: "gain".into() });
+    assert_eq!(expected.params, [words("Gain", "-6 dB")]);
+    for entry in [
+        "{ gain: -6 dB }",
+        "{ gain: { Gain: -6 dB } }",
+        "{ builtin: gain, params: { Gain: -6 dB } }",
+        "builtin:gain@Gain=-6 dB",
+    ] {
+        assert_eq!(one_device(entry).unwrap(), expected, "for {entry}");
+    }
+    assert_eq!(one_device("reverb").unwrap(), one_device("{ reverb: }").unwrap());
+}
+
+#[test]
+fn numbers_texts_and_switches_become_values_in_the_order_written() {
+    let device =
+        one_device("{ drive: { Tone: 1e3, Drive: 4, Mode: hard, Bypass: false }, params: { '#7': '7' } }").unwrap();
+    let expected =
+        [number("Tone", 1000.0), number("Drive", 4.0), words("Mode", "hard"), number("Bypass", 0.0), words("#7", "7")];
+    assert_eq!(device.params, expected);
+}
+
+#[test]
+fn files_of_a_preset_start_at_its_own_folder() {
+    let device = one_device("{ cabinet: ir/v30.wav, Mix: 50 % }").unwrap();
+    assert_eq!(device.assets["ir"], Asset::File("library/ir/v30.wav".into()));
+    assert_eq!(device.params, [words("Mix", "50 %")]);
+    let device = one_device("{ soundfont: embedded:basic, params: { Program: 24 } }").unwrap();
+    assert_eq!(device.assets["soundfont"], Asset::Embedded("basic".into()));
+    let device = one_device("{ clap: ZamTube, state: tube.bin, preset: /abs/x.preset }").unwrap();
+    assert_eq!(device.state, Some("library/tube.bin".into()));
+    assert_eq!(device.preset, Some("/abs/x.preset".into()));
+}
+
+#[test]
+fn a_plugin_keeps_its_name_as_written_until_it_is_searched_for() {
+    let device =
+        one_device("{ clap: multi.clap, id: com.x.y, params: { Tube Drive: 3 }, channels: dual_mono }").unwrap();
+    assert_eq!(device.device, DeviceSpec::Clap { plugin: "multi.clap".into(), id: Some("com.x.y".into()) });
+    assert_eq!(device.params, [number("Tube Drive", 3.0)]);
+    assert_eq!(device.channels, ChannelPolicy::DualMono);
+}
+
+#[test]
+fn every_mistake_is_told_at_its_place() {
+    for (entry, message) in [
+        ("{ gian: 3 }", "3:5: this names no device. Did you mean \"gain\"?"),
+        ("{ builtin: revreb }", "3:14: there is no built-in device \"revreb\". Did you mean \"reverb\"?"),
+        ("{ vst3: ZamTube }", "3:5: vst3 devices are not part of this version. Use clap or builtin devices."),
+        (
+            "{ nam: x.nam, input: calibrated }",
+            "3:5: nam devices are not part of this version. Use clap or builtin devices.",
+        ),
+        (
+            "{ gain: { uniform: [-6 dB, 3 dB] } }",
+            "3:13: uniform draws at random, and draws are not part of this version. Write one constant value.",
+        ),
+        (
+            "{ cabinet: { pool: 'ir/*.wav' } }",
+            "3:16: pool draws at random, and draws are not part of this version. Write one constant value.",
+        ),
+        (
+            "{ one_of: [] }",
+            "3:5: one_of draws at random, and draws are not part of this version. Write one constant value.",
+        ),
+        ("{ gain: 3, pan: 2 }", "3:14: gain and pan are two devices in one entry. Write each as an entry of its own."),
+        ("{ reverb: 0.5 }", "3:13: reverb = 0.5 sets nothing. Name what it sets: { reverb: { Mix: 30 % } }."),
+        ("{ clap: X, parms: {} }", "3:14: a clap device has no field \"parms\". Did you mean \"params\"?"),
+        ("{ clap: X, channels: duel_mono }", "3:24: channels = \"duel_mono\" is not known. Did you mean dual_mono?"),
+        ("{ builtin: compressor, sidechain: vox }", "3:26: sidechain is not part of this version. Remove it."),
+        (
+            "{ gain: }\n- distortion",
+            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN, or a map such as { gain: -6 dB }.",
+        ),
+        (
+            "{ builtin: gain, Gain: [1] }",
+            "3:26: Gain is a list. A parameter takes a number, or a text that the device reads.",
+        ),
+        ("{ gain: 3, Gain: 4 }", "3:20: Gain is set twice. Remove one of the two."),
+        ("[]", "3:3: a device is expected here, not a list. Write a map such as { gain: -6 dB }."),
+        ("vst3:ZamTube", "3:3: vst3 devices are not part of this version. Use clap or builtin devices."),
+    ] {
+        assert_eq!(one_device(entry).unwrap_err(), format!("library/crunch.yaml:{message}"), "for {entry}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_come_at_once() {
+    let message = decode_text("tonemill: 2\nnmae: x\nchain: [{ gian: 3 }, { clap: X, parms: {} }]").unwrap_err();
+    assert_eq!(
+        message,
+        "library/crunch.yaml:1:11: tonemill = 2 is not a version that this build reads. It reads version 1.\n\
+         library/crunch.yaml:2:1: a preset has no field \"nmae\". Did you mean \"name\"?\n\
+         library/crunch.yaml:3:11: this names no device. Did you mean \"gain\"?\n\
+         library/crunch.yaml:3:33: a clap device has no field \"parms\". Did you mean \"params\"?"
+    );
+    let message = decode_text("name: x").unwrap_err();
+    assert_eq!(
+        message,
+        "library/crunch.yaml:1:1: a preset needs tonemill. Begin the file with tonemill: 1.\n\
+         library/crunch.yaml:1:1: a preset needs chain. List its devices: chain: [{ gain: -6 dB }]."
+    );
+}
+
+#[test]
+fn the_schema_takes_what_the_reader_takes() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let both = |entry: &str| {
+        let json = format!(r#"{{"tonemill": 1, "chain": [{entry}]}}"#);
+        let reader = decode_text(&json).is_ok();
+        (reader, validator.is_valid(&serde_json::from_str(&json).unwrap()))
+    };
+    for good in [
+        r#"{"gain": "-6 dB"}"#,
+        r#"{"gain": -6, "channels": "duplicate"}"#,
+        r#"{"builtin": "compressor", "gain": 3, "Threshold": "-20 dB"}"#,
+        r#"{"cabinet": "a.wav", "Mix": 0.5}"#,
+        r#"{"reverb": null}"#,
+        r#"{"reverb": {"Mix": 0.5}, "params": {"Size": 2}}"#,
+        r#"{"clap": "X", "id": "a.b", "params": {"A": true}, "state": "s", "preset": "p"}"#,
+        r#""reverb""#,
+        r#""clap:X@A=1""#,
+    ] {
+        assert_eq!(both(good), (true, true), "for {good}");
+    }
+    for bad in [
+        r#"{"gian": 3}"#,
+        r#"{"gain": 1, "pan": 2}"#,
+        r#"{"builtin": "x"}"#,
+        r#"{"vst3": "X"}"#,
+        r#"{"clap": "X", "parms": {}}"#,
+        r#"{"clap": "X", "channels": "mono"}"#,
+        r#"{"reverb": 0.5}"#,
+        r#"{"gain": {"uniform": [1, 2]}}"#,
+        r#"{"cabinet": {"pool": "*.wav"}, "Mix": [1]}"#,
+        r#""distortion""#,
+        r#"[]"#,
+        r#"3"#,
+    ] {
+        assert_eq!(both(bad), (false, false), "for {bad}");
+    }
+}
+
+#[test]
+fn damaged_files_are_refused_without_a_panic() {
+    use proptest::prelude::*;
+    const WHOLE: &str = "tonemill: 1\nname: &n \"a\\u00e4\"\nchain:\n  - { gain: -6 dB }\n  - clap: X\n    params: {A B: 1e3, <<: {c: [1, *n]}}\n  - >\n    text\n";
+    let edits = prop::collection::vec((0..WHOLE.len(), prop::option::of(any::<u8>()), 0..8usize), 1..6);
+    proptest!(ProptestConfig::with_cases(3000), |(edits in edits)| {
+        let mut bytes = WHOLE.as_bytes().to_vec();
+        for (at, new, drop) in edits {
+            let at = at.min(bytes.len());
+            bytes.drain(at..(at + drop).min(bytes.len()));
+            bytes.splice(at..at, new);
+        }
+        let collector = Collector::new();
+        let read = Document::parse("x.yaml", bytes, &collector).and_then(|d| decode(&d.root, Path::new("x.yaml"), &collector));
+        prop_assert!(read.is_some() || !collector.is_empty(), "a refusal says why");
+        for mistake in collector.into_mistakes() {
+            prop_assert!(mistake.to_string().starts_with("x.yaml"));
+        }
+    });
+}

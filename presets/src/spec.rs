@@ -1,0 +1,246 @@
+//! A device in one line, for the command line: `builtin:NAME[@Param=value,...]` and
+//! `clap:PLUGIN[#ID][@Param=value,...]`.
+//!
+//! A backslash before `,`, `=`, `@`, `#` or another backslash takes that character as it is. Behind the `@`, `channels`,
+//! `state` and `preset` mean what they mean in a preset file, and a built-in's file roles (`ir`, `soundfont`) name
+//! files; a parameter with one of those names is reached by its id.
+//!
+//! ```
+//! # use tonemill_presets as presets;
+//! let setup = presets::spec::parse("builtin:gain@Gain=-6 dB", "".as_ref()).unwrap();
+//! assert_eq!(presets::spec::display(&setup), "builtin:gain@Gain=-6 dB");
+//! ```
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::builtin;
+use crate::document::{Scalar, closest};
+use crate::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Setting, Value};
+
+/// The formats that a specification may begin with, those of later versions included.
+pub const FORMATS: &[&str] = &["builtin", "clap", "vst3", "lv2", "nam"];
+
+/// The channel policies by the words that files use.
+pub const POLICIES: &[(&str, ChannelPolicy)] = &[
+    ("error", ChannelPolicy::Error),
+    ("duplicate", ChannelPolicy::Duplicate),
+    ("dual_mono", ChannelPolicy::DualMono),
+    ("downmix", ChannelPolicy::Downmix),
+];
+
+/// Why a specification cannot be read. The command shows it behind the text itself.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// It does not begin with a format.
+    #[error("\"{0}\" does not say what kind of device it is. Write builtin:NAME or clap:PLUGIN")]
+    NoFormat(String),
+    /// Its format comes in a later version.
+    #[error("{0} devices are not part of this version. Use clap or builtin devices")]
+    LaterFormat(String),
+    /// Nothing stands behind the colon.
+    #[error("\"{0}\" names no device. Write builtin:NAME or clap:PLUGIN")]
+    NoName(String),
+    /// No built-in has that name.
+    #[error("{0}")]
+    NoBuiltin(String),
+    /// A setting has no `=`.
+    #[error("\"{0}\" sets nothing. Write Param=value, and a comma between two")]
+    NoValue(String),
+    /// A parameter is set twice.
+    #[error("{0} is set twice. Remove one of the two")]
+    Twice(String),
+    /// The channel policy is not known.
+    #[error("channels = {0} is not known. Write error, duplicate, dual_mono or downmix")]
+    Policy(String),
+    /// An asset is named in a way that cannot be.
+    #[error("{role} = {written} {problem}")]
+    Asset {
+        /// The role.
+        role: String,
+        /// What was written.
+        written: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+/// Reads a specification. Paths of files start at `folder`; a plugin's name stays as written.
+pub fn parse(text: &str, folder: &Path) -> Result<DeviceSetup, SpecError> {
+    let (format, rest) = text.split_once(':').ok_or_else(|| SpecError::NoFormat(text.to_owned()))?;
+    let (head, settings) = match split(rest, '@') {
+        (head, Some(settings)) => (head, settings),
+        (head, None) => (head, ""),
+    };
+    let named = |part: &str| match unescape(part) {
+        name if name.trim().is_empty() => Err(SpecError::NoName(text.to_owned())),
+        name => Ok(name),
+    };
+    let device = match format {
+        "builtin" => {
+            let name = named(head)?;
+            match builtin::builtin(&name) {
+                Some(found) => DeviceSpec::Builtin { name: found.name.to_owned() },
+                None => return Err(SpecError::NoBuiltin(no_builtin(&name))),
+            }
+        }
+        "clap" => {
+            let (plugin, id) = split(head, '#');
+            DeviceSpec::Clap { plugin: named(plugin)?, id: id.map(named).transpose()? }
+        }
+        later if FORMATS.contains(&later) => return Err(SpecError::LaterFormat(later.to_owned())),
+        _ => return Err(SpecError::NoFormat(text.to_owned())),
+    };
+    let mut setup = bare(device);
+    let mut rest = Some(settings).filter(|s| !s.is_empty());
+    while let Some(some) = rest {
+        let (one, more) = split(some, ',');
+        set(&mut setup, one, folder)?;
+        rest = more;
+    }
+    Ok(setup)
+}
+
+fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), SpecError> {
+    let (name, Some(value)) = split(written, '=') else { return Err(SpecError::NoValue(unescape(written))) };
+    let (name, value) = (unescape(name).trim().to_owned(), unescape(value).trim().to_owned());
+    if name.is_empty() || value.is_empty() {
+        return Err(SpecError::NoValue(unescape(written)));
+    }
+    let roles = match &setup.device {
+        DeviceSpec::Builtin { name } => builtin::builtin(name).map_or(&[][..], |b| b.assets),
+        DeviceSpec::Clap { .. } => &[],
+    };
+    match name.as_str() {
+        "state" => setup.state = Some(folder.join(value)),
+        "preset" => setup.preset = Some(folder.join(value)),
+        "channels" => {
+            let policy = POLICIES.iter().find(|(word, _)| *word == value);
+            setup.channels = policy.ok_or(SpecError::Policy(value))?.1;
+        }
+        role if roles.contains(&role) => match asset(&value, folder) {
+            Ok(found) => drop(setup.assets.insert(name, found)),
+            Err(problem) => return Err(SpecError::Asset { role: name, written: value, problem }),
+        },
+        _ if setup.params.iter().any(|s| s.parameter == name) => return Err(SpecError::Twice(name)),
+        _ => {
+            let scalar = Scalar { text: value, plain: true };
+            let value = scalar.number().map_or(Value::Text(scalar.text), Value::Number);
+            setup.params.push(Setting { parameter: name, value });
+        }
+    }
+    Ok(())
+}
+
+/// Writes a device in one line, so that [`parse`] reads the same device again.
+pub fn display(setup: &DeviceSetup) -> String {
+    let mut text = match &setup.device {
+        DeviceSpec::Builtin { name } => format!("builtin:{}", escape(name)),
+        DeviceSpec::Clap { plugin, id: None } => format!("clap:{}", escape(plugin)),
+        DeviceSpec::Clap { plugin, id: Some(id) } => format!("clap:{}#{}", escape(plugin), escape(id)),
+    };
+    let mut parts = Vec::new();
+    for (role, asset) in &setup.assets {
+        parts.push((
+            role.clone(),
+            match asset {
+                Asset::File(path) => path.display().to_string(),
+                Asset::Embedded(name) => format!("embedded:{name}"),
+            },
+        ));
+    }
+    for (name, path) in [("state", &setup.state), ("preset", &setup.preset)] {
+        parts.extend(path.as_ref().map(|p| (name.to_owned(), p.display().to_string())));
+    }
+    for setting in &setup.params {
+        parts.push((
+            setting.parameter.clone(),
+            match &setting.value {
+                Value::Number(number) => number.to_string(),
+                Value::Text(text) => text.clone(),
+            },
+        ));
+    }
+    if setup.channels != ChannelPolicy::Error {
+        let word = POLICIES.iter().find(|(_, p)| *p == setup.channels).map_or("", |(word, _)| word);
+        parts.push(("channels".to_owned(), word.to_owned()));
+    }
+    for (index, (name, value)) in parts.iter().enumerate() {
+        let mark = if index == 0 { '@' } else { ',' };
+        write!(text, "{mark}{}={}", escape(name), escape(value)).expect("a String takes all that is written");
+    }
+    text
+}
+
+/// A device with nothing set on it.
+pub fn bare(device: DeviceSpec) -> DeviceSetup {
+    DeviceSetup {
+        device,
+        params: Vec::new(),
+        state: None,
+        preset: None,
+        assets: Default::default(),
+        channels: ChannelPolicy::Error,
+    }
+}
+
+/// What an asset's name means: a file below `folder`, or `embedded:NAME`.
+pub(crate) fn asset(written: &str, folder: &Path) -> Result<Asset, &'static str> {
+    match written.strip_prefix("embedded:") {
+        Some("") => Err("names nothing. Write embedded:NAME"),
+        Some(name) => Ok(Asset::Embedded(name.to_owned())),
+        None => Ok(Asset::File(folder.join(written))),
+    }
+}
+
+/// Words for a built-in that does not exist.
+pub(crate) fn no_builtin(name: &str) -> String {
+    let help = match closest(name, builtin::names()) {
+        Some(close) => format!("Did you mean \"{close}\"?"),
+        None => format!("There are {}.", builtin::names().collect::<Vec<_>>().join(", ")),
+    };
+    format!("there is no built-in device \"{name}\". {help}")
+}
+
+const SPECIAL: &[char] = &[',', '=', '@', '#', '\\'];
+
+/// Splits at the first `mark` that no backslash stands before.
+fn split(text: &str, mark: char) -> (&str, Option<&str>) {
+    let mut escaped = false;
+    for (index, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            // Only before a special character is it an escape: a path of Windows stays readable.
+            '\\' => escaped = text[index + 1..].starts_with(SPECIAL),
+            c if c == mark => return (&text[..index], Some(&text[index + c.len_utf8()..])),
+            _ => {}
+        }
+    }
+    (text, None)
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match rest.peek() {
+            Some(next) if c == '\\' && SPECIAL.contains(next) => plain.extend(rest.next()),
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if SPECIAL.contains(&c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests;
