@@ -4,9 +4,19 @@
 //! a task travels to a worker as a [`message::ToWorker`], comes back as [`message::FromWorker`], and each of its files
 //! becomes a line of the manifest ([`manifest::Record`]).
 
+pub mod channels;
+pub mod file;
+pub mod frame;
+pub mod glob;
+pub mod hash;
 pub mod manifest;
 pub mod message;
+mod paths;
+pub mod plan;
+pub mod position;
+pub mod resume;
 pub mod task;
+pub mod template;
 
 /// The version of job, preset, plan and manifest files that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;

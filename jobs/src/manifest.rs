@@ -1,5 +1,7 @@
 //! What came out, with what made it.
 
+mod store;
+
 use std::path::PathBuf;
 
 use audio::device::DeviceInfo;
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::ResolvedSetting;
 use crate::task::{AudioSettings, Deliver, FileFormat, Source};
+
+pub use store::{FILE_NAME, ManifestError, Read, merge, read, records, write};
 
 /// What a worker reports of a finished task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

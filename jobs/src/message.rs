@@ -9,6 +9,7 @@ use audio::device::{DeviceInfo, Parameter, Ports};
 use presets::DeviceSetup;
 use serde::{Deserialize, Serialize};
 
+pub use crate::frame::{FrameBuffer, FrameError, encode_frame, read_frame, write_frame};
 use crate::manifest::Rendered;
 use crate::task::{AudioSettings, Task};
 
@@ -32,6 +33,10 @@ pub enum ToWorker {
         setup: Box<DeviceSetup>,
         /// Conditions to activate it under.
         audio: AudioSettings,
+        /// Channels of the signal in front of it, 0 for the notes of an instrument: the device is asked for the channels
+        /// that [`crate::channels::request`] says. Where absent, it stays as it comes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signal: Option<usize>,
     },
     /// List the plugins in a file without making any. Answered by [`FromWorker::Listed`].
     List {
@@ -48,7 +53,8 @@ pub enum ToWorker {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FromWorker {
-    /// The process has started and waits.
+    /// The process waits for a request: when it has started, and again after each answer, once the devices of the last
+    /// request are destroyed.
     Ready {
         /// [`crate::ENGINE`] of the worker's build; the farm refuses another than its own.
         engine: String,

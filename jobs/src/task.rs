@@ -209,3 +209,10 @@ pub struct Source {
     /// BLAKE3 in hex. Of a plugin that is a directory, of the names and contents of all its files in order.
     pub blake3: String,
 }
+
+/// The temporary name beside `path` under which a file is written before it is complete.
+pub fn partial_path(path: &std::path::Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}

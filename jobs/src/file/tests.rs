@@ -1,0 +1,375 @@
+use super::*;
+
+const OUTPUT: &str = "output: { path: \"out/{name}.wav\" }\n";
+
+fn read_text(text: &str) -> Result<JobFile, String> {
+    let collector = Collector::new();
+    let document = Document::parse("jobs/night.yaml", text, &collector).ok_or("no document")?;
+    let job = decode(&document, Path::new("jobs/night.yaml"), collector).map_err(|m| m.to_string())?;
+    if job.mistakes.is_empty() { Ok(job) } else { Err(job.mistakes.to_string()) }
+}
+
+fn session(body: &str) -> Result<SessionForm, String> {
+    let text = format!("tonemill: 1\nsession:\n{body}\n{OUTPUT}");
+    read_text(&text).map(|job| match job.work {
+        Some(Work::Session(session)) => session,
+        other => panic!("a session is read as one: {other:?}"),
+    })
+}
+
+fn output(fields: &str) -> Result<OutputRules, String> {
+    let text = format!("tonemill: 1\ninputs: data/{{id}}.wav\ntones: [a.yaml]\noutput: {{ {fields} }}\n");
+    read_text(&text).map(|job| job.output.unwrap())
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let job = read_text("tonemill: 1\ninputs: a.wav\ntones: b.yaml\noutput: { path: 'o/{tone}.flac' }\n").unwrap();
+    assert_eq!((job.name.as_str(), job.seed), ("night", 0));
+    assert_eq!(job.audio, AudioSettings { sample_rate: SampleRate(48_000), block_size: 512 });
+    let output = job.output.unwrap();
+    assert_eq!(output.format, FileFormat { container: Container::Flac, depth: Depth::Int24 });
+    assert_eq!(output.length, Length::Match);
+    assert_eq!(output.collision, Collision::Skip);
+    assert_eq!(output.deliver, [Delivery::Mix]);
+    assert_eq!(job.folder, Path::new("jobs"));
+}
+
+use crate::task::{Container, Depth, FileFormat, Length};
+
+#[test]
+fn output_fields_are_read_in_all_their_forms() {
+    let path = "path: 'o/{id}-{tone}.wav'";
+    let length = |l: &str| output(&format!("{path}, length: {l}")).unwrap().length;
+    assert_eq!(length("tail"), Length::Tail { limit: 10.0 });
+    assert_eq!(length("{ tail: 250 ms }"), Length::Tail { limit: 0.25 });
+    assert_eq!(length("1.5 min"), Length::Seconds(90.0));
+    let bits = |b: &str| output(&format!("{path}, bits: {b}")).unwrap().format.depth;
+    assert_eq!((bits("16"), bits("32f")), (Depth::Int16, Depth::Float32));
+    let rules = output("path: 'o/{id}-{tone}', format: flac").unwrap();
+    assert_eq!(rules.path.value.written(), "o/{id}-{tone}.flac");
+}
+
+#[test]
+fn a_session_keeps_its_tracks_in_the_order_written() {
+    let session = session(
+        "  tempo: 132\n  tracks:\n    zed: { audio: z.wav, gain: -3 dB, pan: -20, sends: { plate: -12 dB } }\n    \
+         alto: { midi: { file: s.mid, track: Bass, channel: 10 }, instrument: i.yaml, tone: reverb }\n  \
+         busses:\n    plate: { chain: [reverb] }\n  master: { chain: [{ gain: 1 }], gain: -1 dB }",
+    )
+    .unwrap();
+    let names: Vec<_> = session.tracks.iter().map(|t| t.name.value.as_str()).collect();
+    assert_eq!(names, ["zed", "alto"]);
+    assert_eq!(session.tracks[0].strip.sends[0].gain_db, -12.0);
+    let Some(SourceForm::Midi { file, track, channel }) = &session.tracks[1].source else { panic!("alto has notes") };
+    assert_eq!(file.value, Path::new("jobs/s.mid"));
+    assert_eq!(track.as_ref().unwrap().value, TrackChoice::Name("Bass".into()));
+    assert_eq!(channel.as_ref().unwrap().value, 9, "channels count from 0 inside");
+    assert_eq!(session.tracks[1].chain.len(), 2, "effects follow the instrument");
+    assert_eq!((session.master.len(), session.master_gain_db), (1, -1.0));
+    assert_eq!(session.tempo, TempoForm::Fixed(132.0));
+}
+
+#[test]
+fn a_solo_silences_the_others_and_a_mute_itself() {
+    let muted = |tracks: &str| {
+        let session = session(&format!("  tracks: {{ {tracks} }}")).unwrap();
+        session.tracks.iter().map(|t| t.muted).collect::<Vec<_>>()
+    };
+    assert_eq!(muted("a: {audio: x}, b: {audio: x, mute: true}"), [false, true]);
+    assert_eq!(muted("a: {audio: x}, b: {audio: x, solo: true}"), [true, false]);
+    assert_eq!(muted("a: {audio: x, solo: true}, b: {audio: x, solo: true, mute: true}"), [false, true]);
+}
+
+#[test]
+fn busses_stand_after_all_that_feed_them() {
+    let session = session(
+        "  tracks: { t: { audio: x, bus: c } }\n  busses: { a: {}, b: { bus: a }, c: { sends: { a: -3, b: -3 } }, d: }",
+    )
+    .unwrap();
+    let names: Vec<_> = session.busses.iter().map(|b| b.name.value.as_str()).collect();
+    assert_eq!(names, ["c", "b", "a", "d"]);
+}
+
+#[test]
+fn every_mistake_of_a_session_is_told_at_its_place() {
+    for (body, message) in [
+        ("  tracks: { a: { audio: x, gain: 900 } }", "3:34: gain = 900 is outside -120..24 dB. Did you mean 9.00 dB?"),
+        (
+            "  tracks: { a: { audio: x, gain: loud } }",
+            "3:34: gain = \"loud\" is not a level in decibels. Write a level such as -6 dB.",
+        ),
+        (
+            "  tracks: { a: { audio: x, gain: '-1,5 dB' } }",
+            "3:34: gain = \"-1,5 dB\" is not a level in decibels. Did you mean -1.5 dB?",
+        ),
+        ("  tracks: { a: { audio: x, pan: 200 } }", "3:33: pan = 200 is outside -100..100. Did you mean 20.0?"),
+        (
+            "  tracks: { a: { audio: x, mute: yes } }",
+            "3:34: mute = \"yes\" is neither true nor false. Did you mean true?",
+        ),
+        ("  tracks: { a: { audio: x, gian: 3 } }", "3:28: a track has no field \"gian\". Did you mean \"gain\"?"),
+        (
+            "  tracks: { a: { audio: x, bus: plat } }\n  busses: { plate: }",
+            "3:33: there is no bus \"plat\". Did you mean \"plate\"?",
+        ),
+        (
+            "  tracks: { a: { audio: x, sends: { hall: -6 } } }",
+            "3:37: there is no bus \"hall\". The session has no busses: add busses: { hall: { chain: [] } }.",
+        ),
+        (
+            "  tracks: { a: { audio: x } }\n  busses: { b: { bus: d }, c: { sends: { b: -3 } }, d: { bus: c } }",
+            "4:13: busses feed each other in a ring: b -> d -> c -> b. Remove one bus or send of it.",
+        ),
+        (
+            "  tracks: { a: { audio: x } }\n  busses: { b: { bus: b } }",
+            "4:13: busses feed each other in a ring: b -> b. Remove one bus or send of it.",
+        ),
+        (
+            "  tracks: { a: { pan: 3 } }",
+            "3:13: track a has neither audio nor midi. Write audio: FILE, or midi: FILE and instrument.",
+        ),
+        (
+            "  tracks: { a: { audio: x, midi: y, instrument: z } }",
+            "3:28: track a has both audio and midi. Make two tracks of it.",
+        ),
+        ("  tracks: { a: { midi: y } }", "3:13: track a has notes but no instrument. Write instrument: PRESET."),
+        (
+            "  tracks: { a: { audio: y, instrument: z } }",
+            "3:40: track a has an instrument but no notes. A recording goes through a tone: write tone instead.",
+        ),
+        ("  tracks: { a: { midi: { file: y, channel: 17 }, instrument: z } }", "3:44: channel = 17 is outside 1..16."),
+        (
+            "  tracks: { master: { audio: x } }",
+            "3:13: no track or bus can be called master. Settings of the master stand beside tracks: master: {}.",
+        ),
+        (
+            "  tracks: { a: { audio: x } }\n  busses: { a: }",
+            "4:13: bus a has the name of the track in line 3. Rename one of them.",
+        ),
+        (
+            "  tracks: { a: { audio: x, mute: true } }",
+            "3:13: every track is muted, so nothing would be heard. Remove a mute.",
+        ),
+        ("  tracks: {}", "3:3: the session has no track. Write tracks: { NAME: { audio: FILE } }."),
+        (
+            "  tempo: fast\n  tracks: { a: { audio: x } }",
+            "3:10: tempo = \"fast\" is not a tempo. Write from_midi, quarter notes a minute such as 120, or { midi: FILE }.",
+        ),
+        ("  tempo: 0\n  tracks: { a: { audio: x } }", "3:10: tempo = 0 is outside 1..1000."),
+        ("  tracks: { a: { audio: x, automation: {} } }", "3:28: automation is not part of this version. Remove it."),
+        (
+            "  tracks: { a: { audio: x } }\n  master: { loudness: -14 LUFS }",
+            "4:13: loudness is not part of this version. Remove it.",
+        ),
+        ("  tracks: [a]", "3:11: tracks is a list. It takes a map from names: bass: { audio: bass.wav }."),
+    ] {
+        let told = session(body).unwrap_err();
+        assert_eq!(told, format!("jobs/night.yaml:{message}"), "for {body}");
+    }
+}
+
+#[test]
+fn every_mistake_of_an_output_is_told_at_its_place() {
+    let path = "path: 'o/{id}.wav'";
+    for (fields, message) in [
+        ("path: 'o/{tonne}.wav'", "4:17: nothing fills {tonne} in the path. Did you mean {tone}?"),
+        ("path: 'o/{draw}.wav'", "4:17: {draw} is not part of this version. Remove it."),
+        (
+            "path: 'o/{id}'",
+            "4:17: path = \"o/{id}\" does not say which format to write. End it in .wav or .flac, or write format: wav or flac.",
+        ),
+        (
+            "path: 'o/{id}.mp3'",
+            "4:17: path = \"o/{id}.mp3\" ends in .mp3, which is not written. End it in .wav or .flac, or write format: wav or flac.",
+        ),
+        (
+            "path: 'o/{id}.wav', format: flac",
+            "4:17: path = \"o/{id}.wav\" does not end as format says. Remove format, or change the path's extension.",
+        ),
+        (
+            "path: 'o/{id.wav'",
+            "4:17: path = \"o/{id.wav\" is not a path for files: a brace stands alone: write {name} for a placeholder, {{ or }} for a brace itself.",
+        ),
+        (
+            "path: 'o/'",
+            "4:17: path = \"o/\" is not a path for files: it ends in a folder. Write a file name behind it, such as {name}.wav.",
+        ),
+        (
+            "path: 'o/{id}.flac', bits: 32f",
+            "4:38: FLAC holds no 32-bit floating point. Write bits: 24, or a path in .wav.",
+        ),
+        (&format!("{path}, bits: 32"), "4:37: bits = 32 is not known. Did you mean 32f (floating point)?"),
+        (&format!("{path}, length: 10"), "4:39: length = 10 has no unit. Write 10 s or 10 ms."),
+        (&format!("{path}, length: mach"), "4:39: length = \"mach\" is not known. Did you mean match?"),
+        (
+            &format!("{path}, collision: overwrit"),
+            "4:42: collision = \"overwrit\" is not known. Did you mean overwrite?",
+        ),
+        (
+            &format!("{path}, deliver: [mix, stems]"),
+            "4:46: deliver = \"stems\" is for sessions; a tone gives one sound. Write deliver: [mix], or remove it.",
+        ),
+        (&format!("{path}, loudness: -24 LUFS"), "4:31: loudness is not part of this version. Remove it."),
+        (&format!("{path}, also: [dry]"), "4:31: also is not part of this version. Remove it."),
+        ("bits: 16", "4:9: output needs path. Write path: \"out/{name}.wav\"."),
+    ] {
+        let told = output(fields).unwrap_err();
+        assert_eq!(told, format!("jobs/night.yaml:{message}"), "for {fields}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_job_is_told_at_its_place() {
+    for (text, message) in [
+        (
+            "tonemill: 1\noutput: { path: a.wav }\n",
+            "1:1: a job needs something to render. Write inputs and tones, or a session.",
+        ),
+        (
+            "tonemill: 1\ninputs: a.wav\noutput: { path: a.wav }\n",
+            "1:1: a job needs tones. Name presets: tones: [\"presets/*.yaml\"].",
+        ),
+        (
+            "tonemill: 1\nsession: { tracks: { a: { audio: x } } }\ninputs: y\noutput: { path: a.wav }\n",
+            "3:1: inputs and session are two kinds of job. Write each into a file of its own.",
+        ),
+        (
+            "tonemill: 1\nsession: { tracks: { a: { audio: x } } }\noutput: { path: a.wav, deliver: [mix, stems] }\n",
+            "3:17: several sounds would be written to one path. Put {name} into it: it becomes mix, premaster, stem-NAME or track-NAME.",
+        ),
+        (
+            "tonemill: 1\nseed: -1\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
+            "2:7: seed = -1 is outside 0..18446744073709551615.",
+        ),
+        (
+            "tonemill: 1\naudio: { sample_rate: 48 }\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
+            "2:23: sample_rate = 48 is outside 8000..384000.",
+        ),
+        (
+            "tonemill: 1\naudio: { block_size: 512.5 }\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
+            "2:22: block_size = 512.5 is not a whole number. Did you mean 513?",
+        ),
+        (
+            "tonemill: 1\ninputs: 'data/{my id}.wav'\ntones: b\noutput: { path: a.wav }\n",
+            "2:9: inputs = \"data/{my id}.wav\" is not a pattern: {my id} is not a capture: its name takes letters, digits and _.",
+        ),
+        (
+            "tonemill: 1\ninputs: { di: { files: a, annotations: [b] } }\ntones: b\noutput: { path: a.wav }\n",
+            "2:27: annotations is not part of this version. Remove it.",
+        ),
+        (
+            "tonemill: 1\ndraws: 8\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
+            "2:1: draws is not part of this version. Remove it.",
+        ),
+        (
+            "tonemill: 1\ninputs: a\ntones: [{ chain: [reverb] }]\noutput: { path: a.wav }\n",
+            "3:9: a preset that stands in the job needs a name. Write name: NAME; {tone} in the output path takes it.",
+        ),
+        (
+            "tonemill: 1\ninptus: a\ntones: b\noutput: { path: a.wav }\n",
+            "1:1: a job needs inputs. Name recordings: inputs: \"data/*.wav\".\njobs/night.yaml:2:1: a job has no field \"inptus\". Did you mean \"inputs\"?",
+        ),
+        ("[]", "1:1: a job is a list here. It takes fields: name: value."),
+    ] {
+        let told = read_text(text).unwrap_err();
+        assert_eq!(told, format!("jobs/night.yaml:{message}"), "for {text}");
+    }
+}
+
+#[test]
+fn the_schema_takes_what_the_reader_takes() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let both = |json: &str| (read_text(json).is_ok(), validator.is_valid(&serde_json::from_str(json).unwrap()));
+    let tones = |rest: &str| format!(r#"{{"tonemill": 1, "inputs": "a/{{id}}.wav", "tones": ["t.yaml"], {rest}}}"#);
+    let track = |track: &str| {
+        format!(
+            r#"{{"tonemill": 1, "session": {{"tracks": {{"t": {track}}}, "busses": {{"b": null}}}}, "output": {{"path": "a.wav"}}}}"#
+        )
+    };
+    for good in [
+        tones(r#""output": {"path": "o/{id}.wav", "bits": "32f", "length": {"tail": "5 s"}}"#),
+        tones(r#""output": {"path": "o/{id}", "format": "flac", "length": "10 s", "collision": "error"}, "seed": 7"#),
+        tones(r#""output": {"path": "o.wav"}, "audio": {"sample_rate": 44100, "block_size": 64}, "name": 5"#),
+        track(r#"{"audio": "x", "gain": "-6 dB", "pan": 0, "mute": false, "bus": "b", "sends": {"b": -3}}"#),
+        track(r#"{"midi": {"file": "x", "track": 2, "channel": 16}, "instrument": ["p.yaml", {"gain": 3}]}"#),
+        track(r#"{"audio": "x", "tone": {"chain": ["reverb"]}}"#),
+    ] {
+        assert_eq!(both(&good), (true, true), "for {good}");
+    }
+    for bad in [
+        tones(r#""output": {}"#),
+        tones(r#""output": {"path": "a.wav", "bits": 32}"#),
+        tones(r#""output": {"path": "a.wav", "length": 10}"#),
+        tones(r#""output": {"path": "a.wav", "deliver": ["everything"]}"#),
+        tones(r#""output": {"path": "a.wav"}, "sed": 7"#),
+        tones(r#""output": {"path": "a.wav"}, "audio": {"block_size": 0}"#),
+        tones(r#""output": {"path": "a.wav"}, "session": {"tracks": {"t": {"audio": "x"}}}"#),
+        track(r#"{"audio": "x", "gain": 900}"#),
+        track(r#"{"audio": "x", "pan": -101}"#),
+        track(r#"{"audio": "x", "mute": "yes"}"#),
+        track(r#"{"audio": "x", "midi": "y", "instrument": "z"}"#),
+        track(r#"{"midi": "y"}"#),
+        track(r#"{"audio": "x", "tone": {"vst3": "y"}}"#),
+        track(r#"{"audio": "x", "sends": ["b"]}"#),
+        r#"{"tonemill": 2, "inputs": "a", "tones": "b", "output": {"path": "a.wav"}}"#.to_owned(),
+    ] {
+        assert_eq!(both(&bad), (false, false), "for {bad}");
+    }
+}
+
+#[test]
+fn damaged_jobs_are_refused_without_a_panic() {
+    use proptest::prelude::*;
+    const WHOLE: &str = "tonemill: 1\nsession:\n  tempo: 90\n  tracks:\n    a: { audio: x, gain: -3 dB, sends: { b: -6 } }\n    m: { midi: {file: s, track: 2}, instrument: [i, {gain: 1}] }\n  busses: { b: { chain: [reverb], bus: c }, c: }\n  master: { gain: 1 }\noutput: { path: 'o/{name}.wav', length: { tail: 5 s }, deliver: [mix, stems] }\n";
+    assert!(read_text(WHOLE).is_ok());
+    let edits = prop::collection::vec((0..WHOLE.len(), prop::option::of(any::<u8>()), 0..8usize), 1..6);
+    proptest!(ProptestConfig::with_cases(3000), |(edits in edits)| {
+        let mut bytes = WHOLE.as_bytes().to_vec();
+        for (at, new, drop) in edits {
+            let at = at.min(bytes.len());
+            bytes.drain(at..(at + drop).min(bytes.len()));
+            bytes.splice(at..at, new);
+        }
+        let collector = Collector::new();
+        let path = Path::new("jobs/night.yaml");
+        match Document::parse("jobs/night.yaml", bytes, &collector) {
+            Some(document) => match decode(&document, path, collector) {
+                Ok(job) => prop_assert!(!job.mistakes.is_empty() || (job.work.is_some() && job.output.is_some())),
+                Err(mistakes) => prop_assert!(!mistakes.is_empty()),
+            },
+            None => prop_assert!(!collector.is_empty()),
+        }
+    });
+}
+
+/// The tree as JSON, as an editor that checks YAML against a schema sees it.
+fn as_json(node: &Node) -> serde_json::Value {
+    use presets::document::Kind;
+    match &node.kind {
+        Kind::Null { .. } => serde_json::Value::Null,
+        Kind::Scalar(scalar) => match (scalar.number(), scalar.boolean()) {
+            (Some(number), _) if number.fract() == 0.0 => (number as i64).into(),
+            (Some(number), _) => number.into(),
+            (None, Some(on)) => on.into(),
+            (None, None) => scalar.text.clone().into(),
+        },
+        Kind::List(items) => items.iter().map(as_json).collect(),
+        Kind::Map(entries) => entries.iter().map(|e| (e.key.value.clone(), as_json(&e.value))).collect(),
+    }
+}
+
+#[test]
+fn the_shipped_jobs_are_read_without_a_mistake_and_fit_the_schema() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (name, kind) in [("song.yaml", "session"), ("tones.yaml", "tones")] {
+        let path = folder.join(name);
+        let job = read(&path).unwrap();
+        assert_eq!(job.mistakes.to_string(), "", "in {name}");
+        assert_eq!(matches!(job.work, Some(Work::Session(_))), kind == "session");
+        let collector = Collector::new();
+        let json = as_json(&Document::read(&path, &collector).unwrap().root);
+        assert_eq!(validator.iter_errors(&json).map(|e| e.to_string()).collect::<Vec<_>>(), [""; 0], "in {name}");
+    }
+}

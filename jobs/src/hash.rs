@@ -1,0 +1,94 @@
+//! BLAKE3 of files, each read once.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Hashes of the files of one planning, by path.
+#[derive(Debug, Default)]
+pub struct Hashes {
+    known: HashMap<PathBuf, Result<String, String>>,
+}
+
+impl Hashes {
+    /// The hash of a file in hex, or why it cannot be read. Of a directory, that of the names and contents of all files
+    /// in it, in order of their names.
+    pub fn of(&mut self, path: &Path) -> Result<String, String> {
+        if let Some(known) = self.known.get(path) {
+            return known.clone();
+        }
+        let hash = hash(path).map_err(|error| error.to_string());
+        self.known.insert(path.to_owned(), hash.clone());
+        hash
+    }
+}
+
+/// The hash of a text in hex.
+pub fn of_text(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+fn hash(path: &Path) -> io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    if path.is_dir() {
+        let mut files = Vec::new();
+        collect(path, &mut files)?;
+        // Lengths stand in front, so that no two directories give the same bytes.
+        for file in files {
+            let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+            hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
+            hasher.update(&fs::metadata(&file)?.len().to_le_bytes());
+            hasher.update_reader(File::open(&file)?)?;
+        }
+    } else {
+        hasher.update_reader(File::open(path)?)?;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<io::Result<_>>()?;
+    entries.sort();
+    for path in entries {
+        // A link to a directory could lead round in a ring; what it names is another directory's content.
+        if fs::symlink_metadata(&path)?.is_dir() {
+            collect(&path, files)?;
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_hash_of_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        fs::write(&file, b"sound").unwrap();
+        assert_eq!(Hashes::default().of(&file).unwrap(), of_text("sound"));
+        assert!(Hashes::default().of(&folder.path().join("missing")).unwrap_err().contains("No such file"));
+    }
+
+    #[test]
+    fn a_directory_has_the_hash_of_names_and_contents() {
+        let of = |files: &[(&str, &str)]| {
+            let folder = tempfile::tempdir().unwrap();
+            for (name, content) in files {
+                let path = folder.path().join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, content).unwrap();
+            }
+            Hashes::default().of(folder.path()).unwrap()
+        };
+        let plugin = of(&[("a/x", "1"), ("b", "2")]);
+        assert_eq!(plugin, of(&[("b", "2"), ("a/x", "1")]));
+        for other in [of(&[("a/x", "12"), ("b", "")]), of(&[("a/y", "1"), ("b", "2")]), of(&[("a/x", "1")])] {
+            assert_ne!(plugin, other);
+        }
+    }
+}

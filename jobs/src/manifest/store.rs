@@ -1,0 +1,174 @@
+//! The manifest as a file: `manifest.jsonl`, one record a line.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::{Record, Rendered};
+use crate::paths;
+use crate::plan::{Header, Plan};
+use crate::task::Task;
+
+/// The manifest's name in its folder.
+pub const FILE_NAME: &str = "manifest.jsonl";
+
+/// What a manifest holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Read {
+    /// Its records in order.
+    pub records: Vec<Record>,
+    /// The last line was torn and left out, as a crash while writing leaves it.
+    pub torn: bool,
+}
+
+/// Why a manifest cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The system refuses to read it.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The manifest.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The system refuses to write it.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The manifest.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line in the middle is not a record.
+    #[error("line {line} of {path} is damaged: {source}. Restore the manifest, or remove that line and run again")]
+    Line {
+        /// The manifest.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+    /// Another build wrote it.
+    #[error("line {line} of {path} has version {version}, this build reads version {known}. Move the manifest away, or use the build that wrote it", known = crate::FORMAT_VERSION)]
+    Version {
+        /// The manifest.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// Its version.
+        version: u64,
+    },
+}
+
+/// Reads a manifest. One that does not exist holds nothing; a torn last line is left out.
+pub fn read(path: &Path) -> Result<Read, ManifestError> {
+    #[derive(Deserialize)]
+    struct Version {
+        tonemill: u64,
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::default()),
+        Err(source) => return Err(ManifestError::Read { path: path.to_owned(), source }),
+    };
+    let mut found = Read::default();
+    let mut lines = bytes.split_inclusive(|b| *b == b'\n').enumerate().peekable();
+    while let Some((index, line)) = lines.next() {
+        // Only a line without its end can be torn: the end is written last.
+        let torn = lines.peek().is_none() && !line.ends_with(b"\n");
+        let number = index + 1;
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let version = serde_json::from_slice::<Version>(line);
+        if let Ok(Version { tonemill }) = version
+            && tonemill != u64::from(crate::FORMAT_VERSION)
+        {
+            return Err(ManifestError::Version { path: path.to_owned(), line: number, version: tonemill });
+        }
+        match serde_json::from_slice(line) {
+            Ok(record) => found.records.push(record),
+            Err(_) if torn => found.torn = true,
+            Err(source) => return Err(ManifestError::Line { path: path.to_owned(), line: number, source }),
+        }
+    }
+    Ok(found)
+}
+
+/// The records of a finished task, one a file.
+pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32) -> Vec<Record> {
+    let outputs = task.outputs.iter().zip(&rendered.files);
+    let record = |(output, file): (&crate::task::Output, &super::RenderedFile)| Record {
+        tonemill: crate::FORMAT_VERSION,
+        path: paths::relative(&file.path, &header.output_root),
+        key: task.key.clone(),
+        label: task.label.clone(),
+        engine: header.engine.clone(),
+        job_blake3: header.job_blake3.clone(),
+        deliver: output.deliver.clone(),
+        format: output.format,
+        audio: task.audio,
+        seed: header.seed,
+        file: file.clone(),
+        sources: task.sources.clone(),
+        devices: rendered.devices.clone(),
+        warnings: rendered.warnings.clone(),
+        timings: rendered.timings,
+        attempts,
+    };
+    outputs.map(record).collect()
+}
+
+/// Puts new records beside old ones, one a path: the newest counts. Those of the plan's files come first, in its order;
+/// the others keep theirs.
+pub fn merge(old: Vec<Record>, new: Vec<Record>, plan: &Plan) -> Vec<Record> {
+    let outputs = plan.tasks.iter().flat_map(|task| &task.outputs);
+    let places: HashMap<String, usize> =
+        outputs.enumerate().map(|(n, o)| (paths::relative(&o.path, &plan.header.output_root), n)).collect();
+    let mut merged: Vec<Record> = Vec::with_capacity(old.len() + new.len());
+    let mut at: HashMap<String, usize> = HashMap::new();
+    for record in old.into_iter().chain(new) {
+        match at.get(&record.path) {
+            Some(known) => merged[*known] = record,
+            None => {
+                at.insert(record.path.clone(), merged.len());
+                merged.push(record);
+            }
+        }
+    }
+    merged.sort_by_key(|record| places.get(&record.path).copied().unwrap_or(usize::MAX));
+    merged
+}
+
+/// Writes a manifest whole: under another name first, then in place of the old one.
+pub fn write(path: &Path, records: &[Record]) -> Result<(), ManifestError> {
+    write_whole(path, records).map_err(|source| ManifestError::Write { path: path.to_owned(), source })
+}
+
+fn write_whole(path: &Path, records: &[Record]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut file = io::BufWriter::new(File::create(&partial)?);
+    for record in records {
+        serde_json::to_writer(&mut file, record)?;
+        file.write_all(b"\n")?;
+    }
+    file.into_inner().map_err(|e| e.into_error())?.sync_all()?;
+    fs::rename(&partial, path)?;
+    // The new name is safe only when the folder is. Windows opens no folders.
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

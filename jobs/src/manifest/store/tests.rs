@@ -1,0 +1,123 @@
+use std::path::Path;
+
+use super::*;
+use crate::file::Collision;
+use crate::manifest::{RenderedFile, Timings};
+use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Length, Output, Render, ToneRender};
+
+fn format() -> FileFormat {
+    FileFormat { container: Container::Wav, depth: Depth::Int24 }
+}
+
+fn plan(names: &[&str]) -> Plan {
+    let task = |(number, name): (usize, &&str)| Task {
+        number: number as u32,
+        label: (*name).to_owned(),
+        key: format!("key {name}"),
+        audio: AudioSettings::standard(),
+        render: Render::Tone(ToneRender { input: "/in.wav".into(), tone: "t".into(), chain: Vec::new() }),
+        outputs: vec![Output {
+            path: Path::new("/out").join(name),
+            deliver: Deliver::Mix,
+            format: format(),
+            length: Length::Match,
+        }],
+        sources: Vec::new(),
+    };
+    let header = Header {
+        tonemill: 1,
+        engine: crate::ENGINE.into(),
+        job: "job".into(),
+        job_blake3: "hash".into(),
+        seed: 7,
+        collision: Collision::Skip,
+        output_root: "/out".into(),
+        tasks: names.len() as u32,
+        warnings: Vec::new(),
+    };
+    Plan { header, tasks: names.iter().enumerate().map(task).collect() }
+}
+
+fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
+    let task = &plan.tasks[task];
+    let file = RenderedFile {
+        path: task.outputs[0].path.clone(),
+        bytes,
+        blake3: "b".into(),
+        frames: 4,
+        channels: 1,
+        latency_removed: 0,
+        loudness_lufs: None,
+        peak_dbfs: Some(-1.5),
+        true_peak_dbtp: None,
+        silent: false,
+        clipped_samples: 0,
+    };
+    let rendered =
+        Rendered { files: vec![file], devices: Vec::new(), warnings: Vec::new(), timings: Timings::default() };
+    records(&plan.header, task, &rendered, 1).remove(0)
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/manifest.jsonl");
+    let plan = plan(&["a.wav", "b/c.wav"]);
+    let records = vec![record(&plan, 0, 1), record(&plan, 1, 2)];
+    assert_eq!(records[1].path, "b/c.wav", "paths are relative to the manifest's folder");
+    assert_eq!(read(&path).unwrap(), Read::default(), "a manifest that does not exist holds nothing");
+    write(&path, &records).unwrap();
+    assert_eq!(read(&path).unwrap(), Read { records, torn: false });
+    let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["manifest.jsonl"], "nothing is left beside it");
+}
+
+#[test]
+fn a_torn_last_line_costs_only_its_own_record_wherever_it_is_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let plan = plan(&["a.wav", "b.wav"]);
+    let records = vec![record(&plan, 0, 1), record(&plan, 1, 2)];
+    write(&path, &records).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let second = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+    for end in second..=whole.len() {
+        fs::write(&path, &whole[..end]).unwrap();
+        let found = read(&path).unwrap();
+        assert_eq!(found.records[0], records[0]);
+        // Without its line's end alone, a record is whole.
+        let complete = end >= whole.len() - 1;
+        assert_eq!(found.records.len(), if complete { 2 } else { 1 }, "torn at {end}");
+        assert_eq!(found.torn, !complete && end > second, "torn at {end}");
+    }
+}
+
+#[test]
+fn damage_in_the_middle_and_other_versions_are_told_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let plan = plan(&["a.wav"]);
+    write(&path, &[record(&plan, 0, 1)]).unwrap();
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{{\"tonemill\":1}}\n{whole}")).unwrap();
+    let message = read(&path).unwrap_err().to_string();
+    assert!(message.starts_with("line 1 of ") && message.contains("is damaged: missing field"), "{message}");
+    fs::write(&path, format!("{whole}{}", whole.replace("\"tonemill\":1", "\"tonemill\":9"))).unwrap();
+    let message = read(&path).unwrap_err().to_string();
+    assert!(
+        message.starts_with("line 2 of ") && message.contains("has version 9, this build reads version 1"),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_newest_record_of_a_path_counts_and_the_plan_gives_the_order() {
+    let plan = plan(&["a.wav", "b.wav", "c.wav"]);
+    let mut foreign = record(&plan, 0, 5);
+    foreign.path = "other job.wav".into();
+    let old = vec![foreign.clone(), record(&plan, 2, 1), record(&plan, 0, 1)];
+    let new = vec![record(&plan, 1, 2), record(&plan, 0, 2)];
+    let merged = merge(old, new, &plan);
+    let found: Vec<_> = merged.iter().map(|r| (r.path.as_str(), r.file.bytes)).collect();
+    assert_eq!(found, [("a.wav", 2), ("b.wav", 2), ("c.wav", 1), ("other job.wav", 5)]);
+}

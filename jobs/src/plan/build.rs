@@ -1,0 +1,174 @@
+//! From job to plan: the order of looking, and what all kinds of job share.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use presets::document::{Collector, Mistakes, Place};
+use presets::file::{PlacedDevice, PlacedPreset};
+
+use super::devices::Devices;
+use super::examiner::Examiner;
+use super::sources::Files;
+use super::{Header, Options, Plan, outputs, session, tones};
+use crate::file::{ChainPart, ChainSource, JobFile, OutputRules, Work};
+use crate::paths;
+use crate::task::{AudioSettings, Output, Render, Source, Task};
+
+/// Everything that planning has at hand.
+pub(super) struct Builder<'a> {
+    pub job: &'a JobFile,
+    pub collector: Collector,
+    pub files: Files,
+    pub devices: Devices<'a>,
+    /// The folder that relative output paths start from, absolute.
+    pub base: PathBuf,
+    presets: HashMap<PathBuf, Option<PlacedPreset>>,
+    tasks: Vec<Task>,
+}
+
+pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examiner) -> Result<Plan, Mistakes> {
+    let collector = Collector::new();
+    collector.extend(job.mistakes.clone());
+    let place = Place::file(job.path.display().to_string());
+    let base = options.output_base.clone().unwrap_or_default();
+    let base = match std::path::absolute(if base.as_os_str().is_empty() { Path::new(".") } else { &base }) {
+        Ok(base) => paths::clean(&base).unwrap_or(base),
+        Err(error) => {
+            collector.mistake(&place, format!("the working directory is not known: {error}"));
+            return Err(collector.into_mistakes());
+        }
+    };
+    let mut builder = Builder {
+        job,
+        collector,
+        files: Files::default(),
+        devices: Devices::new(&options.folders, job.audio, examiner),
+        base,
+        presets: HashMap::new(),
+        tasks: Vec::new(),
+    };
+    if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
+        && Path::new(rules.path.value.written()).is_absolute()
+    {
+        let message = "the path is absolute, so --out cannot move it";
+        builder.collector.mistake_with(&rules.path.place, message, "Make it relative, or leave --out away.");
+    }
+    match &job.work {
+        Some(Work::Tones(form)) => tones::plan(&mut builder, form),
+        Some(Work::Session(form)) => session::plan(&mut builder, form),
+        None => {}
+    }
+    let Builder { collector, devices, base, tasks, .. } = builder;
+    if let Some(rules) = &job.output {
+        outputs::check(&tasks, &rules.path.place, &|path| reads(job, path), &collector);
+    }
+    let warnings = devices.warnings;
+    let root = job.output.as_ref().map(|rules| base.join(rules.path.value.root()));
+    let root = root.map(|root| paths::clean(&root).unwrap_or(root));
+    collector.finish(root).map(|output_root| Plan {
+        header: Header {
+            tonemill: crate::FORMAT_VERSION,
+            engine: crate::ENGINE.to_owned(),
+            job: job.name.clone(),
+            job_blake3: job.blake3.clone(),
+            seed: job.seed,
+            collision: job.output.as_ref().map_or_else(Default::default, |rules| rules.collision),
+            output_root,
+            tasks: tasks.len() as u32,
+            warnings,
+        },
+        tasks,
+    })
+}
+
+/// The pattern of the job that reads `path` as an input, or searches the very folder that it lies in.
+fn reads(job: &JobFile, path: &Path) -> Option<String> {
+    let Some(Work::Tones(form)) = &job.work else { return None };
+    let folder = if job.folder.as_os_str().is_empty() { Path::new(".") } else { &job.folder };
+    let patterns = form.inputs.iter().map(|input| &input.files.value);
+    // The pattern's own folder may hold points; the path to compare with holds none.
+    let matches = |glob: &&crate::glob::Glob| {
+        let fixed = glob.folder(folder);
+        let Ok(clean) = paths::clean(&fixed) else { return false };
+        let among = path.parent() == Some(clean.as_path());
+        let below = path.strip_prefix(&clean).ok();
+        glob.is_pattern() && (among || below.is_some_and(|below| glob.matches(&fixed.join(below), folder).is_some()))
+    };
+    patterns.into_iter().find(matches).map(|glob| format!("\"{}\"", glob.written()))
+}
+
+impl<'a> Builder<'a> {
+    pub fn rules(&self) -> Option<&'a OutputRules> {
+        self.job.output.as_ref()
+    }
+
+    pub fn audio(&self) -> AudioSettings {
+        self.job.audio
+    }
+
+    /// A preset file, read once.
+    pub fn preset(&mut self, path: &Path, place: &Place) -> Option<PlacedPreset> {
+        let path = tidy(path);
+        if !path.exists() {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let names = super::sources::names_in(folder);
+            let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+            let close = presets::document::similar(&name, names.iter().map(String::as_str), 3);
+            let device = presets::document::closest(&name, presets::builtin::names());
+            let help = match (close.is_empty(), device) {
+                (false, _) => presets::document::did_you_mean(&close),
+                (true, Some(device)) => format!("Did you mean the device \"builtin:{device}\"?"),
+                (true, None) => "Paths start at this file's folder.".to_owned(),
+            };
+            let message = format!("there is no preset {}", paths::shown(&path));
+            self.collector.mistake_with(place, message, help);
+            return None;
+        }
+        if !self.presets.contains_key(&path) {
+            let read = presets::file::read(&path, &self.collector);
+            self.presets.insert(path.clone(), read);
+        }
+        self.presets[&path].clone()
+    }
+
+    /// The devices of a chain's parts. `None` where a preset is missing; the mistake is told.
+    pub fn devices_of(&mut self, source: &ChainSource) -> Option<Vec<PlacedDevice>> {
+        let mut devices = Vec::new();
+        let mut whole = true;
+        for part in source {
+            match part {
+                ChainPart::Device(device) => devices.push((**device).clone()),
+                ChainPart::Preset(path) => match self.preset(&path.value, &path.place) {
+                    Some(preset) => devices.extend(preset.chain),
+                    None => whole = false,
+                },
+            }
+        }
+        whole.then_some(devices)
+    }
+
+    /// Adds a task.
+    pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>) {
+        let audio = self.audio();
+        let key = super::key::key(audio, &render, &outputs, &sources);
+        self.tasks.push(Task { number: self.tasks.len() as u32, label, key, audio, render, outputs, sources });
+    }
+}
+
+/// `jobs/../presets/x.yaml` as a reader would write it. Only where no link stands in front of the points.
+fn tidy(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut tidy = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(tidy.components().next_back(), Some(Component::Normal(_))) && !tidy.is_symlink() =>
+            {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
+}

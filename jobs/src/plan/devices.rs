@@ -1,0 +1,334 @@
+//! Devices of a plan: found, examined, their settings made numbers.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use presets::document::{Collector, Place, did_you_mean, without_point};
+use presets::file::PlacedDevice;
+use presets::folders::{Folders, Located};
+use presets::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Setting, Value};
+
+use super::examiner::{ExamineError, Examiner, IdError};
+use super::sources::{Files, Sources};
+use crate::channels::{ChannelError, channels, plan_step};
+use crate::message::{Examination, ResolvedSetting, SettingProblem};
+use crate::task::{AudioSettings, Source};
+
+/// What is known of the devices of a planning.
+pub(super) struct Devices<'a> {
+    folders: &'a Folders,
+    examiner: &'a mut dyn Examiner,
+    audio: AudioSettings,
+    located: HashMap<(String, PathBuf), Result<PathBuf, String>>,
+    /// By setup and signal, written as JSON: a setup holds numbers that cannot be compared for a map.
+    examined: HashMap<String, Rc<Result<Examination, ExamineError>>>,
+    pub warnings: Vec<String>,
+}
+
+/// A chain, ready for a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Frozen {
+    pub chain: Vec<DeviceSetup>,
+    pub sources: Sources,
+    /// Channels behind it; `None` where a device could not be examined.
+    pub channels: Option<usize>,
+}
+
+/// What stands in front of a chain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signal<'a> {
+    /// Its channels, 0 for notes; `None` where that is not known.
+    pub channels: Option<usize>,
+    /// What it is, for messages: "data/x.wav", "bus plate".
+    pub of: &'a str,
+}
+
+impl<'a> Devices<'a> {
+    pub fn new(folders: &'a Folders, audio: AudioSettings, examiner: &'a mut dyn Examiner) -> Devices<'a> {
+        let (located, examined) = (HashMap::new(), HashMap::new());
+        Devices { folders, examiner, audio, located, examined, warnings: Vec::new() }
+    }
+
+    /// Freezes a chain. `None` where it has a mistake; later devices are looked at all the same.
+    pub fn chain(
+        &mut self,
+        placed: &[&PlacedDevice],
+        signal: Signal<'_>,
+        files: &mut Files,
+        collector: &Collector,
+    ) -> Option<Frozen> {
+        let before = collector.len();
+        let mut frozen = Frozen { chain: Vec::new(), sources: Sources::default(), channels: signal.channels };
+        for (index, device) in placed.iter().enumerate() {
+            let notes = index == 0 && signal.channels == Some(0);
+            let Some(mut setup) = self.resolve(device, files, &mut frozen.sources, collector) else {
+                frozen.channels = None;
+                continue;
+            };
+            let examined = self.examine(&setup, frozen.channels);
+            match examined.as_ref() {
+                Ok(examination) => {
+                    freeze(&mut setup, examination, device, collector);
+                    frozen.channels = step(examination, device, frozen.channels, notes, signal.of, collector);
+                }
+                Err(ExamineError::Refused { reason }) => {
+                    collector.mistake(&device.place, format!("{} cannot be used: {reason}", words(&device.setup)));
+                    frozen.channels = None;
+                }
+                Err(ExamineError::Died { reason }) => {
+                    let warning = format!(
+                        "{}: {} could not be examined: {reason}. Its settings are not checked; tasks that use it may fail.",
+                        device.place,
+                        words(&device.setup),
+                    );
+                    if !self.warnings.contains(&warning) {
+                        self.warnings.push(warning);
+                    }
+                    frozen.channels = None;
+                }
+            }
+            frozen.chain.push(setup);
+        }
+        (collector.len() == before).then_some(frozen)
+    }
+
+    /// The setup with absolute paths, and the files that it names.
+    fn resolve(
+        &mut self,
+        device: &PlacedDevice,
+        files: &mut Files,
+        sources: &mut Sources,
+        collector: &Collector,
+    ) -> Option<DeviceSetup> {
+        let mut setup = device.setup.clone();
+        let mut whole = true;
+        if let DeviceSpec::Clap { plugin, id } = &mut setup.device {
+            match self.locate(plugin, id, &device.folder) {
+                Ok(path) => match files.source("plugin", &path, &device.place, collector) {
+                    Some(source) => {
+                        *plugin = source.path.clone();
+                        sources.add(source);
+                    }
+                    None => whole = false,
+                },
+                Err(words) => {
+                    collector.mistake(&device.place, words);
+                    whole = false;
+                }
+            }
+        }
+        for (role, asset) in &mut setup.assets {
+            let place = device.assets.get(role).unwrap_or(&device.place);
+            match asset {
+                Asset::File(path) => match files.other("asset", &format!("{role} file"), path, place, collector) {
+                    Some((absolute, source)) => {
+                        *path = absolute;
+                        sources.add(source);
+                    }
+                    None => whole = false,
+                },
+                // Its bytes are part of the program and change with it, so name and engine stand for them.
+                Asset::Embedded(name) => {
+                    let path = format!("embedded:{name}");
+                    let blake3 = crate::hash::of_text(&format!("{} {path}", crate::ENGINE));
+                    sources.add(Source { role: "asset".to_owned(), path, blake3 });
+                }
+            }
+        }
+        let own = [("state", &mut setup.state, &device.state), ("preset", &mut setup.preset, &device.preset)];
+        for (role, path, place) in own {
+            let Some(path) = path else { continue };
+            match files.other(role, &format!("{role} file"), path, place, collector) {
+                Some((absolute, source)) => {
+                    *path = absolute;
+                    sources.add(source);
+                }
+                None => whole = false,
+            }
+        }
+        whole.then_some(setup)
+    }
+
+    /// The file that a written plugin name means. Where the name is an id, it goes into `id`.
+    fn locate(&mut self, written: &str, id: &mut Option<String>, folder: &Path) -> Result<PathBuf, String> {
+        let is_id = matches!(self.folders.locate(written, folder), Ok(Located::Id));
+        let key = (written.to_owned(), folder.to_owned());
+        if !self.located.contains_key(&key) {
+            let found = match self.folders.locate(written, folder) {
+                Ok(Located::File(path)) => Ok(path),
+                Ok(Located::Id) => self.examiner.locate_id(written).map_err(|error| match error {
+                    IdError::Unknown { similar } => {
+                        let help = did_you_mean(&similar);
+                        let help =
+                            if help.is_empty() { "List what there is: tonemill plugins list.".into() } else { help };
+                        format!("no plugin has the name or id \"{written}\". {help}")
+                    }
+                    IdError::Several { files } => {
+                        let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+                        let files = files.join(", ");
+                        format!(
+                            "several plugin files hold \"{written}\": {files}. Write the path of one, and id: {written}"
+                        )
+                    }
+                }),
+                Err(error) => Err(error.to_string()),
+            };
+            self.located.insert(key.clone(), found);
+        }
+        if is_id {
+            id.get_or_insert_with(|| written.to_owned());
+        }
+        self.located[&key].clone()
+    }
+
+    fn examine(&mut self, setup: &DeviceSetup, signal: Option<usize>) -> Rc<Result<Examination, ExamineError>> {
+        let key = serde_json::to_string(&(setup, signal)).expect("a setup's maps have texts for keys");
+        if let Some(known) = self.examined.get(&key) {
+            return known.clone();
+        }
+        let examined = Rc::new(self.examiner.examine(setup, self.audio, signal));
+        self.examined.insert(key, examined.clone());
+        examined
+    }
+}
+
+/// The device in words.
+fn words(setup: &DeviceSetup) -> String {
+    match &setup.device {
+        DeviceSpec::Builtin { name } => name.clone(),
+        DeviceSpec::Clap { plugin, id } => match id {
+            Some(id) if id != plugin => format!("{plugin} ({id})"),
+            _ => plugin.clone(),
+        },
+    }
+}
+
+/// Makes settings ids and numbers, and tells what is wrong with them.
+fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &PlacedDevice, collector: &Collector) {
+    let name = &examination.info.name;
+    for problem in &examination.problems {
+        collector.mistake(&device.place, format!("{name}: {problem}"));
+    }
+    if examination.settings.len() != setup.params.len() {
+        let (answers, asked) = (examination.settings.len(), setup.params.len());
+        collector.mistake(&device.place, format!("{name} was asked for {asked} settings and answered {answers}"));
+        return;
+    }
+    if let DeviceSpec::Clap { id, .. } = &mut setup.device {
+        id.get_or_insert_with(|| examination.info.id.clone());
+    }
+    let mut set: Vec<u32> = Vec::new();
+    for (index, result) in examination.settings.iter().enumerate() {
+        let place = device.params.get(index).unwrap_or(&device.place);
+        let setting = &mut setup.params[index];
+        match result {
+            Ok(ResolvedSetting { id, name: parameter, value, .. }) => {
+                if set.contains(id) {
+                    let message = format!("{} sets \"{parameter}\" of {name} a second time", setting.parameter);
+                    collector.mistake_with(place, message, "Remove one of the two.");
+                }
+                set.push(*id);
+                *setting = Setting { parameter: format!("#{id}"), value: Value::Number(*value) };
+            }
+            Err(problem) => tell(setting, problem, examination, place, collector),
+        }
+    }
+}
+
+/// Words for a setting that the device does not take.
+fn tell(setting: &Setting, problem: &SettingProblem, examination: &Examination, place: &Place, collector: &Collector) {
+    let device = &examination.info.name;
+    let parameter = &setting.parameter;
+    let value = match &setting.value {
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => format!("\"{text}\""),
+    };
+    let (message, help) = match problem {
+        SettingProblem::Unknown { similar } => {
+            let help = match did_you_mean(similar) {
+                none if none.is_empty() => all_parameters(examination),
+                help => help,
+            };
+            (format!("{device} has no parameter \"{parameter}\""), help)
+        }
+        SettingProblem::Ambiguous { ids } => {
+            let ids: Vec<String> = ids.iter().map(|id| format!("\"#{id}\"")).collect();
+            let message = format!("{device} has several parameters called \"{parameter}\"");
+            (message, format!("Write the id of one instead: {}.", ids.join(" or ")))
+        }
+        SettingProblem::ReadOnly => {
+            (format!("\"{parameter}\" of {device} only reports and cannot be set"), "Remove it.".to_owned())
+        }
+        SettingProblem::OutOfRange { minimum, maximum, range_text } => {
+            let words = match range_text {
+                Some((low, high)) => format!(" ({low} to {high})"),
+                None => String::new(),
+            };
+            let help = match setting.value {
+                Value::Number(number) => without_point(number, *minimum..=*maximum, ""),
+                Value::Text(_) => String::new(),
+            };
+            (format!("{parameter} = {value} of {device} is outside {minimum}..{maximum}{words}"), help)
+        }
+        SettingProblem::Unreadable { examples } => {
+            let examples: Vec<String> = examples.iter().map(|e| format!("\"{e}\"")).collect();
+            let help = match examples.as_slice() {
+                [] => "Write a number.".to_owned(),
+                examples => format!("Write a number, or a text such as {}.", examples.join(" or ")),
+            };
+            (format!("{parameter} = {value} is nothing that {device} can read"), help)
+        }
+    };
+    collector.mistake_with(place, message, help);
+}
+
+fn all_parameters(examination: &Examination) -> String {
+    const MOST: usize = 12;
+    let settable =
+        || examination.parameters.iter().filter(|p| !p.parameter.flags.hidden && !p.parameter.flags.read_only);
+    let names: Vec<&str> = settable().take(MOST).map(|p| p.parameter.name.as_str()).collect();
+    match settable().count() {
+        0 => "It has no parameters to set.".to_owned(),
+        count if count > MOST => format!("Its parameters are {} and {} more.", names.join(", "), count - MOST),
+        _ => format!("Its parameters are {}.", names.join(", ")),
+    }
+}
+
+/// The channels behind a device; tells where it cannot stand there.
+fn step(
+    examination: &Examination,
+    device: &PlacedDevice,
+    signal: Option<usize>,
+    notes: bool,
+    of: &str,
+    collector: &Collector,
+) -> Option<usize> {
+    let (name, ports) = (&examination.info.name, &examination.ports);
+    if notes && !ports.note_input {
+        let message = format!("{name} takes no notes, and {of} is made of notes");
+        collector.mistake_with(&device.place, message, "Put an instrument first.");
+        return None;
+    }
+    match plan_step(signal?, ports.main_inputs(), ports.main_outputs(), device.setup.channels) {
+        Ok(step) => Some(step.channels),
+        Err(error @ (ChannelError::NoOutput | ChannelError::NoInput)) => {
+            collector.mistake(&device.place, format!("{name} cannot stand here, in {of}: {error}"));
+            None
+        }
+        Err(ChannelError::Mismatch { signal, device: takes, possible }) => {
+            let message = format!("{name} takes {}, and the signal of {of} has {signal} there", channels(takes));
+            let policies: Vec<&str> = possible.iter().map(|p| policy_word(*p)).collect();
+            let help = match policies.as_slice() {
+                [] => "No channel policy bridges that: use another device.".to_owned(),
+                policies => format!("Say what to do: channels: {}.", policies.join(" or channels: ")),
+            };
+            collector.mistake_with(&device.channels, message, help);
+            None
+        }
+    }
+}
+
+fn policy_word(policy: ChannelPolicy) -> &'static str {
+    presets::spec::POLICIES.iter().find(|(_, p)| *p == policy).map_or("", |(word, _)| word)
+}

@@ -1,0 +1,84 @@
+//! A task's key: what decides its content, and nothing else.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use presets::{Asset, DeviceSetup, DeviceSpec};
+use serde::Serialize;
+
+use crate::ENGINE;
+use crate::hash::of_text;
+use crate::task::{AudioSettings, Deliver, FileFormat, Length, Output, Render, Source, Tempo, TrackSource};
+
+#[derive(Serialize)]
+struct Content<'a> {
+    engine: &'a str,
+    audio: AudioSettings,
+    render: &'a Render,
+    outputs: Vec<(&'a Deliver, FileFormat, Length)>,
+    sources: Vec<(&'a str, &'a str)>,
+}
+
+/// The key of a render. Each path in it counts as the hash of what lies there.
+pub(super) fn key(audio: AudioSettings, render: &Render, outputs: &[Output], sources: &[Source]) -> String {
+    let hashes: HashMap<&Path, &str> = sources.iter().map(|s| (Path::new(&s.path), s.blake3.as_str())).collect();
+    let mut render = render.clone();
+    Substitute { hashes }.render(&mut render);
+    let content = Content {
+        engine: ENGINE,
+        audio,
+        render: &render,
+        outputs: outputs.iter().map(|o| (&o.deliver, o.format, o.length)).collect(),
+        sources: sources.iter().map(|s| (s.role.as_str(), s.blake3.as_str())).collect(),
+    };
+    of_text(&serde_json::to_string(&content).expect("a render's maps have texts for keys"))
+}
+
+struct Substitute<'a> {
+    hashes: HashMap<&'a Path, &'a str>,
+}
+
+impl Substitute<'_> {
+    fn path(&self, path: &mut PathBuf) {
+        let hash = self.hashes.get(path.as_path()).expect("every path of a render is one of its sources");
+        *path = PathBuf::from(hash);
+    }
+
+    fn render(&self, render: &mut Render) {
+        match render {
+            Render::Tone(tone) => {
+                tone.tone.clear();
+                self.path(&mut tone.input);
+                self.chain(&mut tone.chain);
+            }
+            Render::Session(session) => {
+                if let Tempo::Midi(path) = &mut session.tempo {
+                    self.path(path);
+                }
+                for track in &mut session.tracks {
+                    match &mut track.source {
+                        TrackSource::Audio { file } | TrackSource::Midi { file, .. } => self.path(file),
+                    }
+                    self.chain(&mut track.chain);
+                }
+                session.busses.iter_mut().for_each(|bus| self.chain(&mut bus.chain));
+                self.chain(&mut session.master);
+            }
+        }
+    }
+
+    fn chain(&self, chain: &mut [DeviceSetup]) {
+        for setup in chain {
+            if let DeviceSpec::Clap { plugin, .. } = &mut setup.device {
+                let mut path = PathBuf::from(&*plugin);
+                self.path(&mut path);
+                *plugin = path.to_string_lossy().into_owned();
+            }
+            let assets = setup.assets.values_mut().filter_map(|asset| match asset {
+                Asset::File(path) => Some(path),
+                Asset::Embedded(_) => None,
+            });
+            assets.chain(&mut setup.state).chain(&mut setup.preset).for_each(|path| self.path(path));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The frozen plan: a job with every file found, every device examined, every setting a number; one task a render.
+//!
+//! [`build`] makes it out of a [`JobFile`] and tells every mistake at once. Nothing is rendered for it. The same job on
+//! the same files gives the same plan, byte by byte.
+
+mod build;
+mod devices;
+mod examiner;
+mod key;
+mod outputs;
+mod session;
+mod sources;
+mod tones;
+
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+
+use presets::document::Mistakes;
+use presets::folders::Folders;
+use serde::{Deserialize, Serialize};
+
+pub use examiner::{ExamineError, Examiner, IdError};
+
+use crate::file::{Collision, JobFile};
+use crate::task::Task;
+
+/// A job, ready to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What all tasks share.
+    pub header: Header,
+    /// The renders, in the order they are numbered. Those of one tone stand together.
+    pub tasks: Vec<Task>,
+}
+
+/// The first line of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`crate::FORMAT_VERSION`].
+    pub tonemill: u32,
+    /// [`crate::ENGINE`].
+    pub engine: String,
+    /// The job's name.
+    pub job: String,
+    /// BLAKE3 of the job file, in hex.
+    pub job_blake3: String,
+    /// The job's seed.
+    pub seed: u64,
+    /// What happens where a file stands already.
+    pub collision: Collision,
+    /// The folder that all outputs lie in, absolute: the manifest's place.
+    pub output_root: PathBuf,
+    /// How many tasks follow.
+    pub tasks: u32,
+    /// What a careful user would want to know before it runs.
+    pub warnings: Vec<String>,
+}
+
+/// What a plan depends on beside the job.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder that relative output paths start from; the working directory where none is given.
+    pub output_base: Option<PathBuf>,
+    /// Where plugins are searched.
+    pub folders: Folders,
+}
+
+impl Options {
+    /// The working directory and the folders that plugins are installed in.
+    pub fn standard() -> Options {
+        Options { output_base: None, folders: Folders::standard() }
+    }
+}
+
+/// Plans a job, or tells every mistake of it, of the presets it uses, and of the files and devices they name.
+pub fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examiner) -> Result<Plan, Mistakes> {
+    build::build(job, options, examiner)
+}
+
+/// Why a plan cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The system refuses.
+    #[error("cannot read the plan: {0}")]
+    Read(#[from] io::Error),
+    /// A line is not what it should be.
+    #[error("line {line} of the plan is damaged: {source}. Make the plan anew")]
+    Line {
+        /// Which, from 1.
+        line: usize,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+    /// Another build wrote it.
+    #[error("the plan has version {0}, this build reads version {version}. Make the plan anew", version = crate::FORMAT_VERSION)]
+    Version(u64),
+    /// Lines are missing, or there are too many.
+    #[error("the plan promises {promised} tasks and holds {found}. Make the plan anew")]
+    Count {
+        /// As its header says.
+        promised: u32,
+        /// As they are.
+        found: usize,
+    },
+}
+
+impl Plan {
+    /// Writes it as JSON lines: the header, then a task a line.
+    pub fn write(&self, mut to: impl Write) -> io::Result<()> {
+        let mut line = |value: serde_json::Result<String>| writeln!(to, "{}", value?);
+        line(serde_json::to_string(&self.header))?;
+        self.tasks.iter().try_for_each(|task| line(serde_json::to_string(task)))
+    }
+
+    /// Reads what [`write`](Plan::write) wrote.
+    pub fn read(from: impl BufRead) -> Result<Plan, PlanError> {
+        #[derive(Deserialize)]
+        struct Version {
+            tonemill: u64,
+        }
+        let mut lines = from.lines();
+        let first = lines.next().transpose()?.unwrap_or_default();
+        let damaged = |line| move |source| PlanError::Line { line, source };
+        let version: Version = serde_json::from_str(&first).map_err(damaged(1))?;
+        if version.tonemill != u64::from(crate::FORMAT_VERSION) {
+            return Err(PlanError::Version(version.tonemill));
+        }
+        let header: Header = serde_json::from_str(&first).map_err(damaged(1))?;
+        let mut tasks = Vec::new();
+        for (index, line) in lines.enumerate() {
+            tasks.push(serde_json::from_str(&line?).map_err(damaged(index + 2))?);
+        }
+        if tasks.len() as u64 != u64::from(header.tasks) {
+            return Err(PlanError::Count { promised: header.tasks, found: tasks.len() });
+        }
+        Ok(Plan { header, tasks })
+    }
+}
+
+#[cfg(test)]
+mod tests;

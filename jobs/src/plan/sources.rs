@@ -1,0 +1,146 @@
+//! The files that a render depends on: looked at once, hashed once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use audio::read::Shape;
+use presets::document::{Collector, Place, did_you_mean, similar};
+use score::{Song, TempoMap};
+
+use crate::hash::Hashes;
+use crate::paths;
+use crate::task::Source;
+
+/// What is known of the files of a planning.
+#[derive(Default)]
+pub(super) struct Files {
+    hashes: Hashes,
+    shapes: HashMap<PathBuf, Result<Shape, String>>,
+    songs: HashMap<PathBuf, Result<Rc<Song>, String>>,
+    tempos: HashMap<PathBuf, Result<(), String>>,
+}
+
+/// The files of one render, each once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources(Vec<Source>);
+
+impl Sources {
+    pub fn add(&mut self, source: Source) {
+        if !self.0.contains(&source) {
+            self.0.push(source);
+        }
+    }
+
+    pub fn extend(&mut self, other: &Sources) {
+        other.0.iter().for_each(|source| self.add(source.clone()));
+    }
+
+    pub fn into_vec(self) -> Vec<Source> {
+        self.0
+    }
+}
+
+impl Files {
+    /// A recording's absolute path, shape and hash; what is wrong with it goes to the collector.
+    pub fn recording(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Shape, Source)> {
+        let path = exists(path, place, "recording", collector)?;
+        let shape = self
+            .shapes
+            .entry(path.clone())
+            .or_insert_with(|| audio::read::probe(&path).map_err(|e| e.problem.to_string()))
+            .clone();
+        match shape {
+            Ok(shape) => Some((path.clone(), shape, self.source("input", &path, place, collector)?)),
+            Err(problem) => unreadable(&path, &problem, place, collector),
+        }
+    }
+
+    /// A MIDI file with notes.
+    pub fn song(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Rc<Song>, Source)> {
+        let path = exists(path, place, "MIDI file", collector)?;
+        let song = self
+            .songs
+            .entry(path.clone())
+            .or_insert_with(|| Song::read(&path).map(Rc::new).map_err(|e| e.problem.to_string()))
+            .clone();
+        match song {
+            Ok(song) => Some((path.clone(), song, self.source("midi", &path, place, collector)?)),
+            Err(problem) => unreadable(&path, &problem, place, collector),
+        }
+    }
+
+    /// A MIDI file for its tempo; it needs no notes.
+    pub fn tempo(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Source)> {
+        let path = exists(path, place, "MIDI file", collector)?;
+        let read = || TempoMap::read(&path).map(drop).map_err(|e| e.problem.to_string());
+        match self.tempos.entry(path.clone()).or_insert_with(read).clone() {
+            Ok(()) => Some((path.clone(), self.source("midi", &path, place, collector)?)),
+            Err(problem) => unreadable(&path, &problem, place, collector),
+        }
+    }
+
+    /// Any other file: an asset, a state, a preset of a device's own.
+    pub fn other(
+        &mut self,
+        role: &str,
+        what: &str,
+        path: &Path,
+        place: &Place,
+        collector: &Collector,
+    ) -> Option<(PathBuf, Source)> {
+        let path = exists(path, place, what, collector)?;
+        if path.is_dir() {
+            return unreadable(&path, "it is a folder. Name a file", place, collector);
+        }
+        let source = self.source(role, &path, place, collector)?;
+        Some((path, source))
+    }
+
+    /// A file that is known to exist, with its hash.
+    pub fn source(&mut self, role: &str, path: &Path, place: &Place, collector: &Collector) -> Option<Source> {
+        let Some(text) = path.to_str() else {
+            return unreadable(path, "its name is not Unicode. Rename it", place, collector);
+        };
+        match self.hashes.of(path) {
+            Ok(blake3) => Some(Source { role: role.to_owned(), path: text.to_owned(), blake3 }),
+            Err(error) => {
+                let problem = format!("the system refuses: {error}. Check its permissions and the disk");
+                unreadable(path, &problem, place, collector)
+            }
+        }
+    }
+}
+
+/// The absolute path of a file that must be there.
+fn exists(path: &Path, place: &Place, what: &str, collector: &Collector) -> Option<PathBuf> {
+    let path = paths::clean(path).unwrap_or_else(|_| path.to_owned());
+    if path.exists() {
+        return Some(path);
+    }
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    let names = names_in(path.parent().unwrap_or(Path::new("/")));
+    let close = similar(&name, names.iter().map(String::as_str), 3);
+    let help = match path.ancestors().skip(1).find(|folder| !folder.exists()).and_then(|_| path.parent()) {
+        Some(missing) => {
+            format!("There is no folder {} either. Paths start at this file's folder.", paths::shown(missing))
+        }
+        None if close.is_empty() => "Paths start at this file's folder.".to_owned(),
+        None => did_you_mean(&close),
+    };
+    collector.mistake_with(place, format!("there is no {what} {}", paths::shown(&path)), help);
+    None
+}
+
+/// The names of the files in a folder, sorted; none where it cannot be read.
+pub(super) fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn unreadable<T>(path: &Path, problem: &str, place: &Place, collector: &Collector) -> Option<T> {
+    collector.mistake(place, format!("cannot use {}: {problem}", paths::shown(path)));
+    None
+}
