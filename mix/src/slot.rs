@@ -1,0 +1,208 @@
+//! One place of a chain: a device, or one instance a channel, and what fits the signal to it.
+
+use audio::device::{DeviceError, ProcessError, Processor, Requests, Setup};
+use audio::{Block, Buffer, Device, Event, Transport};
+
+/// How a signal is fitted to a device's channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adaptation {
+    /// The channels agree.
+    AsIs,
+    /// A mono signal feeds every channel of the device.
+    Duplicate,
+    /// One mono instance a channel of the signal.
+    DualMono,
+    /// The mean of the channels feeds a mono device.
+    Downmix,
+}
+
+/// A device with its processor and its buffers.
+struct Active {
+    device: Box<dyn Device>,
+    processor: Option<Box<dyn Processor>>,
+    inputs: Vec<Buffer>,
+    outputs: Vec<Buffer>,
+    latency: u64,
+}
+
+/// One place of a chain.
+pub struct Slot {
+    name: String,
+    adaptation: Adaptation,
+    instances: Vec<Active>,
+    setup: Setup,
+    produced: Vec<Event>,
+    in_channels: usize,
+}
+
+impl Slot {
+    /// Activates `devices` (one, or for [`Adaptation::DualMono`] one a channel of the signal) and lets them settle: a
+    /// device that asks for a restart gets it, and one that is busy is pumped until it is ready. That has no limit of
+    /// its own; whoever watches the process sets one. `in_channels` is 0 for instruments.
+    ///
+    /// `entering` is called with the device's name before each step that might not come back.
+    pub fn activate(
+        name: String,
+        devices: Vec<Box<dyn Device>>,
+        adaptation: Adaptation,
+        in_channels: usize,
+        setup: Setup,
+    ) -> Result<Slot, DeviceError> {
+        let mut instances = Vec::new();
+        for mut device in devices {
+            let processor = device.activate(setup)?;
+            let ports = device.ports();
+            let buffers = |busses: &[audio::device::BusInfo]| -> Vec<Buffer> {
+                busses.iter().map(|bus| Buffer::new(bus.channels, setup.max_block)).collect()
+            };
+            let (inputs, outputs) = (buffers(&ports.inputs), buffers(&ports.outputs));
+            let latency = device.latency();
+            let mut active = Active { device, processor: Some(processor), inputs, outputs, latency };
+            active.settle(setup)?;
+            instances.push(active);
+        }
+        Ok(Slot { name, adaptation, instances, setup, produced: Vec::new(), in_channels })
+    }
+
+    /// The device's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Frames by which this slot delays.
+    pub fn latency(&self) -> u64 {
+        self.instances.iter().map(|i| i.latency).max().unwrap_or(0)
+    }
+
+    /// Channels that it gives.
+    pub fn out_channels(&self) -> usize {
+        match self.adaptation {
+            Adaptation::DualMono => self.instances.len(),
+            _ => self.instances[0].device.ports().main_outputs(),
+        }
+    }
+
+    /// Processes `signal` in place; its channels become those that the slot gives.
+    pub(crate) fn process(
+        &mut self,
+        signal: &mut Buffer,
+        events: &[Event],
+        transport: &Transport,
+    ) -> Result<(), ProcessError> {
+        let frames = signal.frames();
+        let Slot { instances, adaptation, produced, in_channels, .. } = self;
+        for (index, active) in instances.iter_mut().enumerate() {
+            for buffer in active.inputs.iter_mut().skip(1) {
+                buffer.resize(frames);
+                buffer.clear();
+            }
+            active.outputs.iter_mut().for_each(|buffer| buffer.resize(frames));
+            if let Some(main) = active.inputs.first_mut() {
+                main.resize(frames);
+                if *in_channels > 0 {
+                    fit(signal, index, *adaptation, main);
+                } else {
+                    main.clear();
+                }
+            }
+            produced.clear();
+            let processor = active.processor.as_mut().expect("an active device has its processor");
+            processor.process(&mut Block {
+                frames,
+                inputs: &mut active.inputs,
+                outputs: &mut active.outputs,
+                events,
+                produced,
+                transport,
+            })?;
+        }
+        // The device's buffer and the signal's change places: no sample is copied.
+        if *adaptation == Adaptation::DualMono {
+            for (index, active) in instances.iter().enumerate() {
+                signal.channel_mut(index).copy_from_slice(active.outputs[0].channel(0));
+            }
+        } else if let Some(main) = instances[0].outputs.first_mut() {
+            if signal.channel_count() == main.channel_count() {
+                std::mem::swap(signal, main);
+            } else {
+                *signal = main.clone();
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the devices' main-thread work between blocks. Gives a sentence for everything that a user should know.
+    pub(crate) fn pump(&mut self) -> Result<Option<String>, DeviceError> {
+        let mut note = None;
+        for active in &mut self.instances {
+            let Requests { restart: true, .. } = active.device.pump() else { continue };
+            let before = active.latency;
+            active.restart(self.setup)?;
+            let after = active.latency;
+            note = Some(if before == after {
+                format!("{} was restarted on its own request", self.name)
+            } else {
+                format!("{} changed its latency from {before} to {after} frames while rendering", self.name)
+            });
+            active.latency = before;
+        }
+        Ok(note)
+    }
+
+    /// Ends processing and gives the devices back, to be destroyed one by one.
+    pub fn deactivate(self) -> Vec<Box<dyn Device>> {
+        self.instances
+            .into_iter()
+            .map(|mut active| {
+                active.device.deactivate(active.processor.take().expect("an active device has its processor"));
+                active.device
+            })
+            .collect()
+    }
+}
+
+impl Active {
+    fn restart(&mut self, setup: Setup) -> Result<(), DeviceError> {
+        self.device.deactivate(self.processor.take().expect("an active device has its processor"));
+        self.processor = Some(self.device.activate(setup)?);
+        self.latency = self.device.latency();
+        Ok(())
+    }
+
+    fn settle(&mut self, setup: Setup) -> Result<(), DeviceError> {
+        // Some plugins ask for a restart each time they are activated; a few honoured requests serve every honest one.
+        let mut restarts = 0;
+        loop {
+            let requests = self.device.pump();
+            if requests.restart && restarts < 4 {
+                restarts += 1;
+                self.restart(setup)?;
+            } else if requests.busy {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            } else {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Fills the main input of instance `index` from the signal.
+fn fit(signal: &Buffer, index: usize, adaptation: Adaptation, main: &mut Buffer) {
+    match adaptation {
+        Adaptation::AsIs => {
+            for (to, from) in main.channels_mut().zip(signal.channels()) {
+                to.copy_from_slice(from);
+            }
+        }
+        Adaptation::Duplicate => main.channels_mut().for_each(|to| to.copy_from_slice(signal.channel(0))),
+        Adaptation::DualMono => main.channel_mut(0).copy_from_slice(signal.channel(index)),
+        Adaptation::Downmix => {
+            let share = 1.0 / signal.channel_count() as f32;
+            let to = main.channel_mut(0);
+            to.fill(0.0);
+            for from in signal.channels() {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to += share * from);
+            }
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The graph with devices of known behaviour: what arrives, when, and for how long.
+
+use audio::device::{
+    BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Processor, Requests, Setup, Tail,
+};
+use audio::{Block, Buffer, Device, SampleRate};
+use score::TempoMap;
+use tonemill_mix::{
+    Adaptation, Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint,
+    Watch,
+};
+
+const RATE: SampleRate = SampleRate(48_000);
+const BLOCK: usize = 64;
+const UNITY: Level = Level::Stereo { gain: 1.0, pan: 0.0 };
+
+/// Delays by `latency` frames, says so, and multiplies by `gain`. Fails at `fails_at`.
+#[derive(Clone)]
+struct Known {
+    info: DeviceInfo,
+    channels: usize,
+    latency: usize,
+    gain: f32,
+    fails_at: Option<u64>,
+}
+
+struct Running {
+    rings: Vec<std::collections::VecDeque<f32>>,
+    known: Known,
+}
+
+fn known(channels: usize, latency: usize, gain: f32) -> Known {
+    let text = |s: &str| s.to_owned();
+    let info = DeviceInfo {
+        format: text("test"),
+        id: text("known"),
+        name: format!("late by {latency}"),
+        vendor: String::new(),
+        version: String::new(),
+        instrument: false,
+    };
+    Known { info, channels, latency, gain, fails_at: None }
+}
+
+impl Device for Known {
+    fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+    fn ports(&self) -> Ports {
+        let bus = vec![BusInfo { name: String::new(), channels: self.channels, main: true }];
+        Ports { inputs: bus.clone(), outputs: bus, note_input: false, note_output: false }
+    }
+    fn parameters(&self) -> Vec<Parameter> {
+        Vec::new()
+    }
+    fn value(&self, id: ParameterId) -> Result<f64, DeviceError> {
+        Err(DeviceError::NoSuchParameter(id))
+    }
+    fn text(&self, _: ParameterId, _: f64) -> Option<String> {
+        None
+    }
+    fn parse(&self, _: ParameterId, _: &str) -> Option<f64> {
+        None
+    }
+    fn set_value(&mut self, id: ParameterId, _: f64) -> Result<(), DeviceError> {
+        Err(DeviceError::NoSuchParameter(id))
+    }
+    fn save_state(&mut self) -> Result<Vec<u8>, DeviceError> {
+        Ok(Vec::new())
+    }
+    fn load_state(&mut self, _: &[u8]) -> Result<(), DeviceError> {
+        Ok(())
+    }
+    fn request_channels(&mut self, _: Option<usize>, _: Option<usize>) -> Ports {
+        self.ports()
+    }
+    fn activate(&mut self, _: Setup) -> Result<Box<dyn Processor>, DeviceError> {
+        let ring = std::iter::repeat_n(0.0, self.latency).collect();
+        Ok(Box::new(Running { rings: vec![ring; self.channels], known: self.clone() }))
+    }
+    fn latency(&self) -> u64 {
+        self.latency as u64
+    }
+    fn pump(&mut self) -> Requests {
+        Requests::default()
+    }
+    fn deactivate(&mut self, _: Box<dyn Processor>) {}
+}
+
+impl Processor for Running {
+    fn process(&mut self, block: &mut Block<'_>) -> Result<(), ProcessError> {
+        if self.known.fails_at.is_some_and(|at| block.transport.steady_frame >= at) {
+            return Err(ProcessError::Failed);
+        }
+        for (channel, ring) in self.rings.iter_mut().enumerate() {
+            for frame in 0..block.frames {
+                ring.push_back(block.inputs[0].channel(channel)[frame] * self.known.gain);
+                block.outputs[0].channel_mut(channel)[frame] = ring.pop_front().unwrap();
+            }
+        }
+        Ok(())
+    }
+    fn reset(&mut self) {}
+    fn tail(&self) -> Tail {
+        Tail::Frames(0)
+    }
+}
+
+fn chain(devices: Vec<Known>) -> Chain {
+    let slot = |known: Known| {
+        let (name, channels) = (known.info.name.clone(), known.channels);
+        let setup = Setup { sample_rate: RATE, max_block: BLOCK };
+        Slot::activate(name, vec![Box::new(known)], Adaptation::AsIs, channels, setup).unwrap()
+    };
+    Chain::new(devices.into_iter().map(slot).collect())
+}
+
+/// Frame n of channel c holds a value that names both.
+fn ramp(channels: usize, frames: usize) -> Buffer {
+    Buffer::from_channels(
+        (0..channels).map(|c| (0..frames).map(|n| 1.0 + c as f32 * 1e5 + n as f32).collect()).collect(),
+    )
+}
+
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn entering(&mut self, _: &str, _: u64) {}
+    fn advanced(&mut self, _: u64, _: u64) {}
+}
+
+fn render(strips: Vec<Strip>, taps: &[Tap]) -> Vec<Buffer> {
+    let mut graph = Graph::new(strips, TempoMap::default(), RATE, BLOCK).unwrap();
+    let mut out: Vec<Buffer> = taps.iter().map(|tap| Buffer::new(graph.channels(tap), 0)).collect();
+    let sink = |index: usize, block: &Buffer| {
+        out[index].append(block);
+        Ok::<(), ()>(())
+    };
+    graph.render(taps, &mut Unwatched, sink).unwrap();
+    out
+}
+
+fn output(strip: usize, frames: u64) -> Tap {
+    Tap { strip: StripId(strip), point: TapPoint::Output, end: TapEnd::At(frames) }
+}
+
+#[test]
+fn latency_is_removed_from_the_first_frame() {
+    for latency in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 1000] {
+        for frames in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 255] {
+            let recording = ramp(2, frames);
+            let chain = chain(vec![known(2, latency, 1.0), known(2, 3, 1.0)]);
+            let strip = Strip::new("tone", Source::Recording(recording.clone()), chain, Level::Direct);
+            let out = render(vec![strip], &[output(0, frames as u64)]);
+            assert_eq!(out[0], recording, "latency {latency}, {frames} frames");
+        }
+    }
+}
+
+#[test]
+fn paths_of_different_latency_arrive_together_at_every_sum() {
+    // Two tracks, one of them late, into the master; one also sends to a bus that is late itself.
+    let recording = ramp(2, 300);
+    let track = |name: &str, latency| {
+        let source = Source::Recording(recording.clone());
+        Strip::new(name, source, chain(vec![known(2, latency, 1.0)]), UNITY)
+    };
+    let strips = vec![
+        track("early", 0).feeding(StripId(3), 1.0).feeding(StripId(2), 0.5),
+        track("late", 100).feeding(StripId(3), 1.0),
+        Strip::new("bus", Source::Sum(2), chain(vec![known(2, 77, 1.0)]), UNITY).feeding(StripId(3), 1.0),
+        Strip::new("master", Source::Sum(2), chain(vec![known(2, 5, 1.0)]), UNITY),
+    ];
+    let premaster = Tap { strip: StripId(3), point: TapPoint::Input, end: TapEnd::At(300) };
+    let out = render(strips, &[output(3, 300), premaster, output(2, 300)]);
+    for channel in 0..2 {
+        for n in 0..300 {
+            let one = recording.channel(channel)[n];
+            assert_eq!(out[0].channel(channel)[n], 2.5 * one, "mix, channel {channel}, frame {n}");
+            assert_eq!(out[1].channel(channel)[n], 2.5 * one, "premaster, channel {channel}, frame {n}");
+            assert_eq!(out[2].channel(channel)[n], 0.5 * one, "bus, channel {channel}, frame {n}");
+        }
+    }
+}
+
+#[test]
+fn a_mono_track_is_panned_at_constant_power() {
+    for (pan, left, right) in [(0.0, 0.5f32.sqrt(), 0.5f32.sqrt()), (-1.0, 1.0, 0.0), (1.0, 0.0, 1.0)] {
+        let source = Source::Recording(Buffer::from_channels(vec![vec![1.0; 10]]));
+        let strip = Strip::new("mono", source, Chain::default(), Level::Stereo { gain: 1.0, pan });
+        let out = render(vec![strip], &[output(0, 10)]);
+        assert!((out[0].channel(0)[9] - left).abs() < 1e-6 && (out[0].channel(1)[9] - right).abs() < 1e-6, "pan {pan}");
+    }
+}
+
+#[test]
+fn a_tail_ends_half_a_second_after_the_sound() {
+    let strip = |latency| {
+        let source = Source::Recording(Buffer::from_channels(vec![vec![0.5; 100]]));
+        Strip::new("tone", source, chain(vec![known(1, latency, 1.0)]), Level::Direct)
+    };
+    let tap = |least, most| Tap { strip: StripId(0), point: TapPoint::Output, end: TapEnd::Silence { least, most } };
+    let out = render(vec![strip(10)], &[tap(100, 1_000_000)]);
+    let half = RATE.0 as usize / 2;
+    assert!((100 + half..100 + half + BLOCK).contains(&out[0].frames()), "{}", out[0].frames());
+    assert_eq!(render(vec![strip(0)], &[tap(100, 5000)])[0].frames(), 5000);
+}
+
+#[test]
+fn tails_end_together_however_late_each_arrives() {
+    let strip = |name, frames, latency| {
+        let source = Source::Recording(Buffer::from_channels(vec![vec![0.5; frames]; 2]));
+        Strip::new(name, source, chain(vec![known(2, latency, 1.0)]), UNITY).feeding(StripId(2), 1.0)
+    };
+    let master = Strip::new("master", Source::Sum(2), chain(vec![known(2, 777, 1.0)]), UNITY);
+    let end = TapEnd::Silence { least: 100, most: 1_000_000 };
+    let tap = |strip| Tap { strip: StripId(strip), point: TapPoint::Output, end };
+    let out = render(vec![strip("short", 100, 0), strip("long", 20_000, 333), master], &[tap(0), tap(1), tap(2)]);
+    let lengths: Vec<usize> = out.iter().map(Buffer::frames).collect();
+    assert_eq!(lengths, [lengths[0]; 3]);
+    // The furthest is the one without latency; it waits until the one with the most has been silent for half a second.
+    let last = 20_000 + RATE.0 as usize / 2 + 333 + 777;
+    assert!((last..last + 2 * BLOCK).contains(&lengths[0]), "{lengths:?}");
+}
+
+#[test]
+fn a_failing_device_is_named_with_its_place_and_frame() {
+    let mut device = known(1, 0, 1.0);
+    device.fails_at = Some(200);
+    let source = Source::Recording(ramp(1, 1000));
+    let strip = Strip::new("vocal", source, chain(vec![known(1, 0, 1.0), device]), Level::Direct);
+    let mut graph = Graph::new(vec![strip], TempoMap::default(), RATE, BLOCK).unwrap();
+    let error = graph.render(&[output(0, 1000)], &mut Unwatched, |_, _| Ok::<(), ()>(())).unwrap_err();
+    assert!(matches!(error, RenderError::Process { ref place, frame: 256, .. } if place == "vocal"), "{error:?}");
+}
+
+#[test]
+fn a_strip_cannot_feed_one_before_it() {
+    let sum = |name: &str| Strip::new(name, Source::Sum(2), Chain::default(), UNITY);
+    let strips = vec![sum("a"), sum("b").feeding(StripId(0), 1.0)];
+    let error = Graph::new(strips, TempoMap::default(), RATE, BLOCK).err().unwrap();
+    assert_eq!(error, GraphError::Order { from: "b".to_owned(), to: "a".to_owned() });
+}
