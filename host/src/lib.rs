@@ -1,1 +1,10 @@
 //! CLAP plugins behind the device traits.
+//!
+//! [`clap::list`] says what a plugin file holds, [`clap::load`] brings one plugin to life as an
+//! [`audio::Device`]. A plugin is a guest: whatever it hands over is checked before it is used, and nothing above this
+//! crate sees a pointer. What a check cannot prevent, such as a crash, ends the process; so plugins are loaded in
+//! worker processes only.
+
+pub mod clap;
+mod denormals;
+mod role;

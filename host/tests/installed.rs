@@ -1,0 +1,63 @@
+//! Plugins that other people made: Debian's zam-plugins, where they are installed.
+
+mod common;
+
+use std::path::PathBuf;
+
+use audio::Buffer;
+use common::*;
+
+/// The installed plugin of that file name. Says so and gives nothing if it is not installed.
+fn installed(name: &str) -> Option<PathBuf> {
+    let found = tonemill_host::clap::folders().into_iter().map(|folder| folder.join(name)).find(|path| path.exists());
+    if found.is_none() {
+        println!("SKIPPED: {name} is in none of the CLAP folders; install the package zam-plugins");
+    }
+    found
+}
+
+/// A decaying tone, so that dynamics have something to do.
+fn pluck(channels: usize, frames: usize) -> Buffer {
+    let sample = |n: usize| {
+        let seconds = n as f64 / RATE.hz();
+        (0.5 * (-3.0 * seconds).exp() * (std::f64::consts::TAU * 196.0 * seconds).sin()) as f32
+    };
+    Buffer::from_channels(vec![(0..frames).map(sample).collect(); channels])
+}
+
+#[test]
+fn real_effects_render_the_same_twice_and_after_their_own_values() {
+    for name in ["ZamTube.clap", "ZamEQ2.clap", "ZamComp.clap", "ZamVerb.clap", "ZamDelay.clap", "ZaMultiCompX2.clap"] {
+        let Some(path) = installed(name) else { continue };
+        let listed = tonemill_host::clap::list(&path).unwrap();
+        assert_eq!(listed.len(), 1, "{name}");
+        let render = |set_all: bool| {
+            let mut device = tonemill_host::clap::load(&path, None).unwrap();
+            assert_eq!(device.info(), &listed[0]);
+            for parameter in device.parameters().iter().filter(|parameter| set_all && !parameter.flags.read_only) {
+                let value = device.value(parameter.id).unwrap();
+                device.set_value(parameter.id, value).unwrap();
+            }
+            let inputs: Vec<Buffer> = device.ports().inputs.iter().map(|bus| pluck(bus.channels, 48_000)).collect();
+            Stage::new(device, 512).run(&inputs, 48_000, &[]).unwrap().remove(0)
+        };
+        let output = render(false);
+        assert!(output.peak() > 1e-3, "{name} is silent");
+        assert_eq!(render(false), output, "{name} differs from itself");
+        assert_eq!(render(true), output, "{name} differs after its own values were set");
+    }
+}
+
+#[test]
+fn a_real_parameter_is_set_by_its_plain_value_and_worded() {
+    let Some(path) = installed("ZamTube.clap") else { return };
+    let mut device = tonemill_host::clap::load(&path, None).unwrap();
+    let drive = id(&*device, "Tube Drive");
+    let parameter = device.parameters().into_iter().find(|parameter| parameter.id == drive).unwrap();
+    let middle = (parameter.minimum + parameter.maximum) / 2.0;
+    device.set_value(drive, middle).unwrap();
+    // DPF, which the plugin is built on, keeps values as 32-bit floats and words them with six digits.
+    assert!((device.value(drive).unwrap() - middle).abs() < 1e-5);
+    let text = device.text(drive, middle).unwrap();
+    assert!((device.parse(drive, &text).unwrap() - middle).abs() < 1e-4, "{text}");
+}
