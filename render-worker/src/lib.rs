@@ -1,1 +1,76 @@
 //! One process that renders one task at a time and may die.
+//!
+//! [`run`] is the whole life of a worker: it guards its streams, says that it is ready, and answers requests until it
+//! is told to leave or its farm is gone. A request becomes devices in `configure` and `build`, sound in `render`,
+//! and files in `publish`; every step that a plugin could spoil is announced before it is taken.
+
+mod build;
+mod configure;
+mod examine;
+mod guard;
+mod publish;
+mod render;
+mod report;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use jobs::message::{Failure, FromWorker, Phase, ToWorker};
+
+use crate::report::Reporter;
+
+/// Serves requests on standard input, which must be a socket, until told to leave. This is the whole of a worker
+/// program's `main`. Fails only if the process was not started as a worker.
+pub fn run() -> ExitCode {
+    let socket = match guard::take_over() {
+        Ok(socket) => socket,
+        Err(error) => {
+            eprintln!("this is a worker process of tonemill; it is started by the farm, not by hand: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut reporter = Reporter::new(socket);
+    match serve(&mut reporter) {
+        // Leaving by exit runs no destructor of a plugin's globals that dlclose would; the libraries stay loaded.
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the worker lost its farm: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn serve(reporter: &mut Reporter) -> io::Result<()> {
+    loop {
+        reporter.send(&FromWorker::Ready { engine: jobs::ENGINE.to_owned() })?;
+        let request = reporter.receive()?;
+        let Some(request) = request else { return Ok(()) };
+        // A panic is our own mistake. The process may be in any state then, so it says so and ends.
+        let answered = catch_unwind(AssertUnwindSafe(|| match request {
+            ToWorker::Render { task, .. } => render::render(&task, reporter).map(|()| true),
+            ToWorker::Examine { setup, audio, signal } => {
+                examine::examine(&setup, audio, signal, reporter).map(|()| true)
+            }
+            ToWorker::List { path } => examine::list(&path, reporter).map(|()| true),
+            ToWorker::ListBuiltin => examine::list_builtin(reporter).map(|()| true),
+            ToWorker::Exit => Ok(false),
+        }));
+        match answered {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                reporter.send(&FromWorker::Failed(Failure {
+                    phase: Phase::Process,
+                    device: None,
+                    at_seconds: None,
+                    reason: "tonemill itself made a mistake; please report it with the worker's log".to_owned(),
+                    retry: false,
+                    stop_run: false,
+                }))?;
+                return Ok(());
+            }
+        }
+    }
+}

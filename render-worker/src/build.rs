@@ -1,0 +1,162 @@
+//! Preset chains onto the graph.
+
+use audio::device::{DeviceError, Setup};
+use jobs::channels::{self, Adaptation};
+use jobs::manifest::DeviceRecord;
+use jobs::message::{Failure, Phase, SettingProblem};
+use mix::{Chain, Slot};
+use presets::DeviceSetup;
+
+use crate::configure;
+use crate::report::Reporter;
+
+/// Why something could not be built: the task is at fault, or the farm is gone.
+#[derive(Debug)]
+pub(crate) enum BuildError {
+    Task(Failure),
+    Farm(std::io::Error),
+}
+
+impl From<std::io::Error> for BuildError {
+    fn from(error: std::io::Error) -> BuildError {
+        BuildError::Farm(error)
+    }
+}
+
+/// A failure of the task that no further attempt can cure.
+pub(crate) fn refusal(phase: Phase, device: Option<&str>, reason: impl std::fmt::Display) -> BuildError {
+    BuildError::Task(Failure {
+        phase,
+        device: device.map(str::to_owned),
+        at_seconds: None,
+        reason: reason.to_string(),
+        retry: false,
+        stop_run: false,
+    })
+}
+
+/// What chains leave behind for the manifest.
+#[derive(Default)]
+pub(crate) struct Built {
+    pub(crate) devices: Vec<DeviceRecord>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Brings a chain to life: every device loaded, configured, fitted to the signal, activated and settled. `channels`
+/// enter it; an instrument's chain gets 0 and its first device takes notes.
+pub(crate) fn chain(
+    place: &str,
+    setups: &[DeviceSetup],
+    mut channels: usize,
+    setup: Setup,
+    built: &mut Built,
+    reporter: &mut Reporter,
+) -> Result<Chain, BuildError> {
+    let mut slots = Vec::with_capacity(setups.len());
+    for (index, device) in setups.iter().enumerate() {
+        let notes = index == 0 && channels == 0;
+        let slot = slot(place, device, channels, notes, setup, built, reporter)?;
+        channels = slot.out_channels();
+        slots.push(slot);
+    }
+    Ok(Chain::new(slots))
+}
+
+fn slot(
+    place: &str,
+    device_setup: &DeviceSetup,
+    channels: usize,
+    notes: bool,
+    setup: Setup,
+    built: &mut Built,
+    reporter: &mut Reporter,
+) -> Result<Slot, BuildError> {
+    let label = configure::label(device_setup);
+    let (mut device, settings) = configured(device_setup, reporter)?;
+    let name = device.info().name.clone();
+    let mut instances = 1;
+    let mut adaptation = mix::Adaptation::AsIs;
+    if notes && !device.ports().note_input {
+        return Err(refusal(
+            Phase::Configure,
+            Some(&name),
+            format!("{label} takes no notes, so it cannot play track {place}; put an instrument first in its chain"),
+        ));
+    }
+    let policy = device_setup.channels;
+    let request = channels::request(channels, policy);
+    let ports = device.request_channels(request.inputs, request.outputs);
+    let step = channels::plan_step(channels, ports.main_inputs(), ports.main_outputs(), policy)
+        .map_err(|error| refusal(Phase::Configure, Some(&name), error))?;
+    if !notes {
+        adaptation = match step.adaptation {
+            Adaptation::AsIs => mix::Adaptation::AsIs,
+            Adaptation::Duplicate => mix::Adaptation::Duplicate,
+            Adaptation::DualMono => mix::Adaptation::DualMono,
+            Adaptation::Downmix => mix::Adaptation::Downmix,
+        };
+        let words = match adaptation {
+            mix::Adaptation::AsIs => None,
+            mix::Adaptation::Duplicate => Some("the mono signal feeds every channel of its input"),
+            mix::Adaptation::DualMono => Some("one instance for each channel"),
+            mix::Adaptation::Downmix => Some("the channels' mean feeds its mono input"),
+        };
+        built.warnings.extend(words.map(|words| format!("{place}: {name}: {words}")));
+        if adaptation == mix::Adaptation::DualMono {
+            instances = channels;
+        }
+    }
+    let info = device.info().clone();
+    let mut devices = vec![device];
+    while devices.len() < instances {
+        let (mut device, _) = configured(device_setup, reporter)?;
+        device.request_channels(request.inputs, request.outputs);
+        devices.push(device);
+    }
+    reporter.phase(Phase::Activate, Some(&name))?;
+    let in_channels = if notes { 0 } else { channels };
+    let slot = Slot::activate(name.clone(), devices, adaptation, in_channels, setup)
+        .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
+    built.devices.push(DeviceRecord { place: place.to_owned(), info, latency: slot.latency(), settings });
+    Ok(slot)
+}
+
+type Configured = (Box<dyn audio::Device>, Vec<jobs::message::ResolvedSetting>);
+
+/// One instance with its state, preset and parameters.
+fn configured(setup: &DeviceSetup, reporter: &mut Reporter) -> Result<Configured, BuildError> {
+    let label = configure::label(setup);
+    reporter.phase(Phase::Load, Some(&label))?;
+    let mut device = configure::create(setup).map_err(|error| refusal(Phase::Load, Some(&label), error))?;
+    let name = device.info().name.clone();
+    let failed = |error: DeviceError| refusal(Phase::Configure, Some(&name), error);
+    reporter.phase(Phase::Configure, Some(&name))?;
+    configure::restore(device.as_mut(), setup).map_err(failed)?;
+    let parameters = if setup.params.is_empty() { Vec::new() } else { device.parameters() };
+    let mut settings = Vec::with_capacity(setup.params.len());
+    for setting in &setup.params {
+        let resolved = configure::resolve(device.as_ref(), &parameters, setting)
+            .map_err(|problem| refusal(Phase::Configure, Some(&name), describe(&setting.parameter, &problem)))?;
+        configure::apply(device.as_mut(), &resolved).map_err(failed)?;
+        settings.push(resolved);
+    }
+    Ok((device, settings))
+}
+
+/// A problem that the plan could not see, because the device died while it was examined.
+fn describe(parameter: &str, problem: &SettingProblem) -> String {
+    match problem {
+        SettingProblem::Unknown { similar } if similar.is_empty() => format!("there is no parameter \"{parameter}\""),
+        SettingProblem::Unknown { similar } => {
+            format!("there is no parameter \"{parameter}\"; did you mean {}?", similar.join(", "))
+        }
+        SettingProblem::Ambiguous { ids } => {
+            format!("several parameters are called \"{parameter}\"; name one by id: {ids:?}")
+        }
+        SettingProblem::ReadOnly => format!("the parameter \"{parameter}\" cannot be set"),
+        SettingProblem::OutOfRange { minimum, maximum, .. } => {
+            format!("the value of \"{parameter}\" is outside {minimum}..{maximum}")
+        }
+        SettingProblem::Unreadable { .. } => format!("the device cannot read the text given for \"{parameter}\""),
+    }
+}

@@ -1,0 +1,136 @@
+//! Settings onto devices.
+
+use std::collections::BTreeMap;
+
+use audio::Device;
+use audio::device::{DeviceError, Parameter, ParameterId};
+use jobs::message::{ResolvedSetting, SettingProblem};
+use presets::{DeviceSetup, DeviceSpec, Setting, Value};
+
+/// Brings a device to life, with nothing set on it.
+pub(crate) fn create(setup: &DeviceSetup) -> Result<Box<dyn Device>, DeviceError> {
+    match &setup.device {
+        DeviceSpec::Builtin { name } => devices::create(name, &setup.assets),
+        DeviceSpec::Clap { plugin, id } => {
+            require_no_assets(plugin, &setup.assets)?;
+            host::clap::load(plugin.as_ref(), id.as_deref())
+        }
+    }
+}
+
+fn require_no_assets(plugin: &str, assets: &BTreeMap<String, presets::Asset>) -> Result<(), DeviceError> {
+    match assets.keys().next() {
+        None => Ok(()),
+        Some(role) => Err(DeviceError::Load {
+            device: plugin.to_owned(),
+            reason: format!("a plugin takes no {role}; name a state or preset file instead"),
+        }),
+    }
+}
+
+/// What a device is called before it can say so itself.
+pub(crate) fn label(setup: &DeviceSetup) -> String {
+    match &setup.device {
+        DeviceSpec::Builtin { name } => name.clone(),
+        DeviceSpec::Clap { plugin, id: Some(id) } => format!("{id} ({plugin})"),
+        DeviceSpec::Clap { plugin, id: None } => plugin.clone(),
+    }
+}
+
+/// Loads the state and the device's own preset, in this order.
+pub(crate) fn restore(device: &mut dyn Device, setup: &DeviceSetup) -> Result<(), DeviceError> {
+    if let Some(path) = &setup.state {
+        let state = std::fs::read(path)
+            .map_err(|error| DeviceError::Asset { path: path.display().to_string(), reason: error.to_string() })?;
+        device.load_state(&state)?;
+    }
+    setup.preset.as_ref().map_or(Ok(()), |path| device.load_preset(path))
+}
+
+/// Finds out what a setting means to a device: which parameter, which plain value.
+pub(crate) fn resolve(
+    device: &dyn Device,
+    parameters: &[Parameter],
+    setting: &Setting,
+) -> Result<ResolvedSetting, SettingProblem> {
+    let parameter = find(parameters, &setting.parameter)?;
+    if parameter.flags.read_only {
+        return Err(SettingProblem::ReadOnly);
+    }
+    let id = parameter.id;
+    let ends = [parameter.minimum, parameter.maximum].map(|value| device.text(id, value));
+    let value = match &setting.value {
+        Value::Number(number) => *number,
+        Value::Text(text) => device
+            .parse(id, text)
+            .or_else(|| text.trim().parse().ok())
+            .ok_or_else(|| SettingProblem::Unreadable { examples: ends.iter().flatten().cloned().collect() })?,
+    };
+    // Ranges come through single precision in many plugins, so that 0.1 may be a little more than their 0.1.
+    let slack = 1e-6 * (parameter.maximum - parameter.minimum).abs();
+    if !(parameter.minimum - slack..=parameter.maximum + slack).contains(&value) {
+        let [low, high] = ends;
+        return Err(SettingProblem::OutOfRange {
+            minimum: parameter.minimum,
+            maximum: parameter.maximum,
+            range_text: low.zip(high),
+        });
+    }
+    let value = value.clamp(parameter.minimum, parameter.maximum);
+    Ok(ResolvedSetting { id: id.0, name: parameter.name.clone(), value, text: device.text(id, value) })
+}
+
+/// Applies a resolved setting.
+pub(crate) fn apply(device: &mut dyn Device, setting: &ResolvedSetting) -> Result<(), DeviceError> {
+    device.set_value(ParameterId(setting.id), setting.value)
+}
+
+/// A parameter by `#ID`, by name as written, by name whatever its case and separators, or by an id in digits.
+fn find<'a>(parameters: &'a [Parameter], wanted: &str) -> Result<&'a Parameter, SettingProblem> {
+    let by_id = |text: &str| {
+        let id = text.parse().ok()?;
+        parameters.iter().find(|p| p.id == ParameterId(id))
+    };
+    if let Some(parameter) = wanted.strip_prefix('#').and_then(by_id) {
+        return Ok(parameter);
+    }
+    let plain = fold(wanted);
+    let tests: [&dyn Fn(&Parameter) -> bool; 3] = [&|p| p.name == wanted, &|p| fold(&p.name) == plain, &|p| {
+        !p.group.is_empty() && fold(&format!("{}/{}", p.group, p.name)) == plain
+    }];
+    for test in tests {
+        let mut matching = parameters.iter().filter(|p| test(p));
+        match (matching.next(), matching.next()) {
+            (Some(one), None) => return Ok(one),
+            (None, _) => {}
+            (Some(_), Some(_)) => {
+                let ids = parameters.iter().filter(|p| test(p)).map(|p| p.id.0).collect();
+                return Err(SettingProblem::Ambiguous { ids });
+            }
+        }
+    }
+    by_id(wanted).ok_or_else(|| SettingProblem::Unknown { similar: similar(parameters, &plain) })
+}
+
+/// A name without case and separators, so that `high_cut` finds "High Cut".
+fn fold(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, ' ' | '_' | '-')).flat_map(char::to_lowercase).collect()
+}
+
+/// The names closest to `wanted`, at most three.
+fn similar(parameters: &[Parameter], wanted: &str) -> Vec<String> {
+    let mut ranked: Vec<(f64, &str)> = parameters
+        .iter()
+        .filter(|p| !p.flags.hidden && !p.flags.read_only)
+        .map(|p| {
+            let name = fold(&p.name);
+            let contained = !wanted.is_empty() && (name.contains(wanted) || wanted.contains(&name));
+            let likeness = strsim::jaro_winkler(&name, wanted);
+            (if contained { likeness.max(0.9) } else { likeness }, p.name.as_str())
+        })
+        .filter(|(likeness, _)| *likeness > 0.7)
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.dedup_by(|a, b| a.1 == b.1);
+    ranked.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
+}

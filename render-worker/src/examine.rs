@@ -1,0 +1,107 @@
+//! Answering what devices are.
+
+use std::io;
+use std::path::Path;
+
+use audio::Device;
+use audio::device::Setup;
+use jobs::message::{Examination, ExaminedParameter, Failure, FromWorker, Phase};
+use jobs::task::AudioSettings;
+use presets::DeviceSetup;
+
+use crate::configure;
+use crate::report::Reporter;
+
+/// Brings one device to life, applies its settings, activates it once, and tells all about it.
+pub(crate) fn examine(
+    setup: &DeviceSetup,
+    audio: AudioSettings,
+    signal: Option<usize>,
+    reporter: &mut Reporter,
+) -> io::Result<()> {
+    let label = configure::label(setup);
+    reporter.phase(Phase::Load, Some(&label))?;
+    let mut device = match configure::create(setup) {
+        Ok(device) => device,
+        Err(error) => return refuse(reporter, Phase::Load, &label, &error.to_string()),
+    };
+    let name = device.info().name.clone();
+    reporter.phase(Phase::Configure, Some(&name))?;
+    let mut problems = Vec::new();
+    if let Err(error) = configure::restore(device.as_mut(), setup) {
+        problems.push(error.to_string());
+    }
+    let parameters = device.parameters();
+    let mut settings = Vec::with_capacity(setup.params.len());
+    for setting in &setup.params {
+        let resolved = configure::resolve(device.as_ref(), &parameters, setting);
+        if let Ok(resolved) = &resolved
+            && let Err(error) = configure::apply(device.as_mut(), resolved)
+        {
+            problems.push(error.to_string());
+        }
+        settings.push(resolved);
+    }
+    if let Some(signal) = signal {
+        let request = jobs::channels::request(signal, setup.channels);
+        device.request_channels(request.inputs, request.outputs);
+    }
+    reporter.phase(Phase::Activate, Some(&name))?;
+    let mut latency = 0;
+    match device.activate(Setup { sample_rate: audio.sample_rate, max_block: audio.block_size as usize }) {
+        Ok(processor) => {
+            latency = device.latency();
+            device.pump();
+            device.deactivate(processor);
+        }
+        Err(error) => problems.push(error.to_string()),
+    }
+    let parameters = examined(device.as_ref(), device.parameters());
+    let info = device.info().clone();
+    let ports = device.ports();
+    let examination = Examination { info, ports, parameters, latency, settings, problems };
+    reporter.phase(Phase::Destroy, Some(&name))?;
+    drop(device);
+    reporter.send(&FromWorker::Examined(Box::new(examination)))
+}
+
+fn examined(device: &dyn Device, parameters: Vec<audio::device::Parameter>) -> Vec<ExaminedParameter> {
+    let one = |parameter: audio::device::Parameter| {
+        let value = device.value(parameter.id).unwrap_or(parameter.default);
+        let text = |value| device.text(parameter.id, value);
+        ExaminedParameter {
+            value,
+            text: text(value),
+            minimum_text: text(parameter.minimum),
+            maximum_text: text(parameter.maximum),
+            parameter,
+        }
+    };
+    parameters.into_iter().map(one).collect()
+}
+
+/// Lists the plugins of a file.
+pub(crate) fn list(path: &Path, reporter: &mut Reporter) -> io::Result<()> {
+    let label = path.display().to_string();
+    reporter.phase(Phase::Load, Some(&label))?;
+    match host::clap::list(path) {
+        Ok(plugins) => reporter.send(&FromWorker::Listed { plugins }),
+        Err(error) => refuse(reporter, Phase::Load, &label, &error.to_string()),
+    }
+}
+
+/// Lists the built-in devices.
+pub(crate) fn list_builtin(reporter: &mut Reporter) -> io::Result<()> {
+    reporter.send(&FromWorker::Listed { plugins: devices::list() })
+}
+
+fn refuse(reporter: &mut Reporter, phase: Phase, device: &str, reason: &str) -> io::Result<()> {
+    reporter.send(&FromWorker::Failed(Failure {
+        phase,
+        device: Some(device.to_owned()),
+        at_seconds: None,
+        reason: reason.to_owned(),
+        retry: false,
+        stop_run: false,
+    }))
+}
