@@ -1,0 +1,58 @@
+//! How a worker process is started.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The variable that tells a worker the process id of its farm. A worker asks the system to be killed when its parent
+/// dies, then compares: if the parent died before it could ask, the ids differ, and it leaves.
+pub const PARENT_VARIABLE: &str = "TONEMILL_PARENT";
+
+/// The program that becomes a worker, with its arguments and what is added to the farm's own environment.
+///
+/// The worker's end of the connection is its standard input. Before it loads any plugin it moves that to a private
+/// descriptor, points standard input at `/dev/null` and standard output at standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerCommand {
+    /// The program. A name without a slash is looked for in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables that are set for it; they win over those that the farm sets.
+    pub env: Vec<(OsString, OsString)>,
+}
+
+/// The folders of a scratch home, and the variables that point at them.
+pub(crate) const SCRATCH_FOLDERS: [(&str, &str); 7] = [
+    ("HOME", "home"),
+    ("XDG_CONFIG_HOME", "home/.config"),
+    ("XDG_DATA_HOME", "home/.local/share"),
+    ("XDG_STATE_HOME", "home/.local/state"),
+    ("XDG_CACHE_HOME", "home/.cache"),
+    ("XDG_RUNTIME_DIR", "runtime"),
+    ("TMPDIR", "tmp"),
+];
+
+impl WorkerCommand {
+    /// A command without arguments.
+    pub fn new(program: impl Into<PathBuf>) -> WorkerCommand {
+        WorkerCommand { program: program.into(), args: Vec::new(), env: Vec::new() }
+    }
+
+    /// Everything that is set for a worker with this scratch folder, in order; later ones win.
+    pub(crate) fn environment(&self, scratch: &Path, parent: u32) -> Vec<(OsString, OsString)> {
+        let mut all: Vec<(OsString, OsString)> = vec![
+            (PARENT_VARIABLE.into(), parent.to_string().into()),
+            // Plugins that make windows while loading must not need a display.
+            ("QT_QPA_PLATFORM".into(), "offscreen".into()),
+            // Fresh memory always holds the same bytes, so that a plugin that forgets to clear its own sounds the same
+            // in every process, whatever ran before.
+            ("GLIBC_TUNABLES".into(), "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0".into()),
+        ];
+        all.push((jobs::position::VARIABLE.into(), scratch.join(crate::run::POSITION).into()));
+        for (variable, folder) in SCRATCH_FOLDERS {
+            all.push((variable.into(), scratch.join(folder).into()));
+        }
+        all.extend(self.env.iter().cloned());
+        all
+    }
+}

@@ -1,0 +1,316 @@
+//! Does: carries out what the supervisor decides, on one thread, until the run is over.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jobs::message::{ToWorker, encode_frame};
+use jobs::task::Task;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::capture::Capture;
+use crate::command::WorkerCommand;
+use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
+use crate::journal::{JournalError, Writer};
+use crate::limits::Limits;
+use crate::lock::{Lock, LockError};
+use crate::process::{Happening, Order, Process};
+use crate::scratch::{self, Scratch};
+use crate::supervisor::{Action, Event, Remains, Supervisor};
+
+/// The position file's name in a worker's scratch folder.
+pub(crate) const POSITION: &str = "position";
+
+/// Happenings that may wait to be handled; beyond them, workers wait.
+const WAITING: usize = 256;
+
+/// Everything that a run needs.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What is to be done, in the order in which it shall begin.
+    pub tasks: Vec<Task>,
+    /// Worker processes at once; at least one is used.
+    pub workers: usize,
+    /// How a worker is started.
+    pub command: WorkerCommand,
+    /// How long things may take.
+    pub limits: Limits,
+    /// The folder for lock, journal, logs and scratch; made if it does not exist.
+    pub state: PathBuf,
+}
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum FarmError {
+    /// The state folder cannot be used.
+    #[error("cannot use the folder {path}: {source}")]
+    State {
+        /// Which folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The state folder cannot be taken, most likely since another run holds it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The journal cannot be begun.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The system refuses what waiting for processes and signals needs.
+    #[error("cannot wait for processes and signals: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+/// Renders all tasks, and returns when no worker process is left. `on_event` is called on this thread, in order, and
+/// should return soon.
+///
+/// From here on SIGINT and SIGTERM no longer end this process, also after the return, so that a manifest can be written
+/// in peace: during a run, the first lets running attempts finish within the drain limit, and the second kills them.
+///
+/// Fails only where nothing was begun. Whatever happens later is in the [`Summary`].
+pub fn run(run: Run, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
+    let lock = lock(&run.state)?;
+    run_holding(run, &lock, on_event)
+}
+
+/// Takes a state folder, made if it does not exist, for this process. Fails with the holder's name if another has it.
+pub fn lock(state: &Path) -> Result<Lock, FarmError> {
+    Ok(Lock::take(&prepare_state(state)?)?)
+}
+
+/// As [`run`], for whoever holds the state folder's lock already, to read and write beside it what depends on the run.
+pub fn run_holding(run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
+    let state = prepare_state(&run.state)?;
+    if let Err(text) = scratch::remove_left_behind(&state) {
+        on_event(&FarmEvent::Warning { text });
+    }
+    let journal = Writer::create(&state)?;
+    let workers = run.workers.max(1);
+    // Each worker's end is awaited on a blocking thread of its own; a few of the last ones may not be gone yet.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(workers.saturating_add(8))
+        .build()
+        .map_err(FarmError::Runtime)?;
+
+    let (tell, happenings) = mpsc::channel(WAITING);
+    let mut doing = Doing {
+        supervisor: Supervisor::new(run.tasks, workers, run.limits),
+        command: run.command,
+        state,
+        journal,
+        on_event,
+        processes: HashMap::new(),
+        tell,
+        began: Instant::now(),
+    };
+    runtime.block_on(async {
+        let interrupt = signal(SignalKind::interrupt()).map_err(FarmError::Runtime)?;
+        let terminate = signal(SignalKind::terminate()).map_err(FarmError::Runtime)?;
+        doing.go_on_until_over(happenings, interrupt, terminate).await;
+        Ok::<(), FarmError>(())
+    })?;
+
+    doing.remove_half_files();
+    let Doing { supervisor, journal, .. } = doing;
+    let mut summary = supervisor.into_summary(journal.path().to_owned());
+    if let Err(problem) = journal.close() {
+        summary.stopped.get_or_insert(StopReason::Journal { problem });
+    }
+    Ok(summary)
+}
+
+/// The folders that a run needs below the state folder; gives its absolute path, since workers get paths below it.
+pub(crate) fn prepare_state(state: &Path) -> Result<PathBuf, FarmError> {
+    let wrap = |source| FarmError::State { path: state.to_owned(), source };
+    let state = std::path::absolute(state).map_err(wrap)?;
+    for folder in ["logs", "scratch"] {
+        std::fs::create_dir_all(state.join(folder)).map_err(wrap)?;
+    }
+    Ok(state)
+}
+
+struct Doing<'a> {
+    supervisor: Supervisor,
+    command: WorkerCommand,
+    state: PathBuf,
+    journal: Writer,
+    on_event: &'a mut dyn FnMut(&FarmEvent),
+    processes: HashMap<WorkerId, Running>,
+    tell: mpsc::Sender<(WorkerId, Happening)>,
+    began: Instant,
+}
+
+struct Running {
+    orders: mpsc::UnboundedSender<Order>,
+    scratch: Scratch,
+}
+
+impl Doing<'_> {
+    async fn go_on_until_over(
+        &mut self,
+        mut happenings: mpsc::Receiver<(WorkerId, Happening)>,
+        mut interrupt: Signal,
+        mut terminate: Signal,
+    ) {
+        let mut event = Event::Begin;
+        loop {
+            self.take_in(event);
+            if self.supervisor.is_over() {
+                return;
+            }
+            let deadline = self.supervisor.deadline().map(|time| self.began + time);
+            event = tokio::select! {
+                Some(()) = interrupt.recv() => Event::StopAsked,
+                Some(()) = terminate.recv() => Event::StopAsked,
+                Some((worker, happening)) = happenings.recv() => self.event_of(worker, happening),
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Tick,
+            };
+        }
+    }
+
+    /// Hands an event to the supervisor, carries its actions out, and hands in what comes of them.
+    fn take_in(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for action in self.supervisor.handle(self.began.elapsed(), event) {
+                events.extend(self.carry_out(action));
+            }
+        }
+    }
+
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Start(worker) => Some(match self.start(worker) {
+                Ok(pid) => Event::Started { worker, pid },
+                Err(reason) => Event::NotStarted { worker, reason },
+            }),
+            Action::Send(worker, message) => {
+                // What a process printed for its last task is not this one's, nor is where it was at work.
+                if matches!(message, ToWorker::Render { .. }) {
+                    self.order(worker, Order::Forget);
+                    self.forget_position(worker);
+                }
+                match encode_frame(&message) {
+                    Ok(frame) => self.order(worker, Order::Send(frame)),
+                    // The process would never hear of it, so that it must not be waited for.
+                    Err(error) => return Some(Event::Garbled { worker, problem: error.to_string() }),
+                }
+                None
+            }
+            Action::Kill(worker) => {
+                self.order(worker, Order::Kill);
+                None
+            }
+            Action::Write(entry) => self.journal.append(&entry).err().map(|problem| Event::JournalFailed { problem }),
+            Action::Tell(event) => {
+                (self.on_event)(&event);
+                None
+            }
+        }
+    }
+
+    fn start(&mut self, worker: WorkerId) -> Result<u32, String> {
+        let scratch = Scratch::make(&self.state, &format!("worker-{}", worker.0))
+            .map_err(|error| format!("its scratch folder cannot be made: {error}"))?;
+        let process = match Process::start(&self.command, scratch.path()) {
+            Ok(process) => process,
+            Err(reason) => {
+                self.warn_of(scratch.remove());
+                return Err(reason);
+            }
+        };
+        let pid = process.pid();
+        let (orders, taken) = mpsc::unbounded_channel();
+        tokio::spawn(process.attend(worker, taken, self.tell.clone()));
+        self.processes.insert(worker, Running { orders, scratch });
+        Ok(pid)
+    }
+
+    fn order(&mut self, worker: WorkerId, order: Order) {
+        if let Some(process) = self.processes.get(&worker) {
+            // A process that has just ended takes no orders; its end is on the way to the supervisor.
+            let _ended = process.orders.send(order);
+        }
+    }
+
+    /// Empties the position file of a process that is about to be handed a task.
+    fn forget_position(&mut self, worker: WorkerId) {
+        let Some(process) = self.processes.get(&worker) else { return };
+        let path = process.scratch.path().join(POSITION);
+        // The worker keeps it open, so that it is emptied and not removed.
+        match std::fs::OpenOptions::new().write(true).truncate(true).open(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                self.warn_of(Err(format!("the position file {} cannot be emptied: {error}", path.display())));
+            }
+            _ => {}
+        }
+    }
+
+    fn event_of(&mut self, worker: WorkerId, happening: Happening) -> Event {
+        match happening {
+            Happening::Said(message) => Event::Said { worker, message },
+            Happening::Garbled(problem) => Event::Garbled { worker, problem },
+            Happening::Closed => Event::Closed { worker },
+            Happening::Ended(exit, capture) => {
+                let mut remains = self.remains(worker, &capture);
+                if let Some(process) = self.processes.remove(&worker) {
+                    remains.position = read_position(process.scratch.path());
+                    self.warn_of(process.scratch.remove());
+                }
+                Event::Ended { worker, exit, remains }
+            }
+        }
+    }
+
+    /// Removes what broken-off attempts have left under temporary names. No worker is left that could write there.
+    fn remove_half_files(&mut self) {
+        let outputs = self.supervisor.begun_tasks().flat_map(|task| &task.outputs);
+        let mut problems = Vec::new();
+        for partial in outputs.map(|output| jobs::task::partial_path(&output.path)) {
+            match std::fs::remove_file(&partial) {
+                Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                    problems.push(format!("the half-written {} cannot be removed: {error}", partial.display()));
+                }
+                _ => {}
+            }
+        }
+        problems.into_iter().for_each(|text| self.warn_of(Err(text)));
+    }
+
+    /// What a failed attempt's process leaves; nothing of one that owes nothing.
+    fn remains(&mut self, worker: WorkerId, capture: &Capture) -> Remains {
+        let Some(name) = self.supervisor.log_name(worker) else { return Remains::default() };
+        let written = write_log(&self.state, &name, capture);
+        let log = written.unwrap_or_else(|text| {
+            self.warn_of(Err(text));
+            None
+        });
+        Remains { stderr: capture.last_lines(), log, position: None }
+    }
+
+    fn warn_of(&mut self, result: Result<(), String>) {
+        if let Err(text) = result {
+            (self.on_event)(&FarmEvent::Warning { text });
+        }
+    }
+}
+
+/// Which frame and device a process was last at work on, if it said so.
+pub(crate) fn read_position(scratch: &Path) -> Option<(u64, String)> {
+    jobs::position::decode(&std::fs::read(scratch.join(POSITION)).ok()?)
+}
+
+/// Keeps what a process printed, if it printed anything, as `logs/<name>`.
+pub(crate) fn write_log(state: &Path, name: &str, capture: &Capture) -> Result<Option<PathBuf>, String> {
+    if capture.is_empty() {
+        return Ok(None);
+    }
+    let path = state.join("logs").join(name);
+    match std::fs::write(&path, capture.contents()) {
+        Ok(()) => Ok(Some(path)),
+        Err(error) => Err(format!("the log {} cannot be written: {error}", path.display())),
+    }
+}

@@ -1,0 +1,554 @@
+//! Decides. An event comes in with its time, actions come out; nothing here touches a process, a file or a clock.
+//!
+//! Each of a fixed number of slots holds at most one worker process. A worker is started *for* a task, is handed one
+//! task after the other, and leaves when there is none for it, when it has answered its share, or when an attempt
+//! failed in it: what happened in that process must not touch another task. An attempt that fails is reported when its
+//! process has ended, since only then all that it printed is known. A task that failed begins again as the first task
+//! of a fresh process.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jobs::message::{FromWorker, Phase, ToWorker};
+use jobs::task::Task;
+
+use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
+use crate::exit::Exit;
+use crate::journal::Entry;
+use crate::limits::Limits;
+use crate::report::{Cause, Mishap, Report};
+use crate::watch::{Time, Watch};
+
+mod ending;
+
+/// After this many failed starts in a row no worker will ever start.
+const FAILED_STARTS: u32 = 3;
+
+/// Pause after a failed start, times the failures so far: a process limit may be reached for a moment only.
+const START_PAUSE: Duration = Duration::from_millis(200);
+
+/// What happened outside.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The run begins.
+    Begin,
+    /// The process that was asked for runs.
+    Started { worker: WorkerId, pid: u32 },
+    /// The process that was asked for cannot be started.
+    NotStarted { worker: WorkerId, reason: String },
+    /// A worker sent a message.
+    Said { worker: WorkerId, message: Box<FromWorker> },
+    /// A worker sent what is no message. Nothing more is read from it.
+    Garbled { worker: WorkerId, problem: String },
+    /// A worker's connection ended; its process may go on.
+    Closed { worker: WorkerId },
+    /// A worker's process has ended, and everything that it said before has been handed in.
+    Ended { worker: WorkerId, exit: Exit, remains: Remains },
+    /// Somebody asked the run to stop.
+    StopAsked,
+    /// A journal line could not be written.
+    JournalFailed { problem: String },
+    /// The time that [`Supervisor::deadline`] named has come.
+    Tick,
+}
+
+/// What a process leaves behind.
+#[derive(Debug, Default)]
+pub(crate) struct Remains {
+    /// The last lines that it printed.
+    pub stderr: Vec<String>,
+    /// Where all that it printed is kept, if it is.
+    pub log: Option<PathBuf>,
+    /// The frame and the device that it was last at work on, if it said so.
+    pub position: Option<(u64, String)>,
+}
+
+/// What is to be done now, in order.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Start a process; answered by [`Event::Started`] or [`Event::NotStarted`].
+    Start(WorkerId),
+    /// Send a message to a worker.
+    Send(WorkerId, ToWorker),
+    /// Kill a worker's whole process group; its end follows as [`Event::Ended`].
+    Kill(WorkerId),
+    /// Write a journal line.
+    Write(Box<Entry>),
+    /// Tell whoever watches.
+    Tell(FarmEvent),
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    limits: Limits,
+    slots: usize,
+    tasks: Vec<Task>,
+    /// Attempts begun, by task.
+    begun: Vec<u32>,
+    /// Tasks not yet begun, and tasks that need another attempt, by index.
+    fresh: VecDeque<usize>,
+    retries: VecDeque<usize>,
+    workers: BTreeMap<WorkerId, Worker>,
+    last_worker: u32,
+    failed_starts: u32,
+    /// No worker is started before this.
+    start_from: Time,
+    mode: Mode,
+    times_asked: u32,
+    /// Failed attempts since the last finished one, and the devices to blame.
+    in_a_row: u32,
+    blamed: BTreeSet<String>,
+    finished: u32,
+    failed: Vec<Report>,
+    stopped: Option<StopReason>,
+    actions: Vec<Action>,
+}
+
+#[derive(Debug, PartialEq)]
+enum Mode {
+    Running,
+    Draining { until: Time },
+    Killing,
+}
+
+#[derive(Debug)]
+struct Worker {
+    stage: Stage,
+    answered: u32,
+    /// Number of the task that it rendered before.
+    previous: Option<u32>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Started for a task, not ready yet.
+    Starting { index: usize, until: Time },
+    /// Owes an answer.
+    Rendering(Attempt),
+    /// Has answered, and destroys its devices before it is ready again.
+    Settling { device: Option<String>, until: Time },
+    /// Owes an answer but has closed its connection: most likely it is dying.
+    Silent { attempt: Attempt, until: Time },
+    /// Was asked to leave, until then, or was killed.
+    Ending { debt: Debt, until: Option<Time> },
+}
+
+/// What is settled when a process that is ending has ended.
+#[derive(Debug)]
+enum Debt {
+    Nothing,
+    Start { index: usize, cause: Cause },
+    Attempt { attempt: Attempt, cause: Cause },
+}
+
+#[derive(Debug)]
+struct Attempt {
+    index: usize,
+    number: u32,
+    watch: Watch,
+}
+
+impl Supervisor {
+    /// Takes over the tasks in the order in which they shall begin.
+    pub fn new(tasks: Vec<Task>, slots: usize, limits: Limits) -> Supervisor {
+        Supervisor {
+            limits,
+            slots: slots.max(1),
+            begun: vec![0; tasks.len()],
+            fresh: (0..tasks.len()).collect(),
+            tasks,
+            retries: VecDeque::new(),
+            workers: BTreeMap::new(),
+            last_worker: 0,
+            failed_starts: 0,
+            start_from: Time::ZERO,
+            mode: Mode::Running,
+            times_asked: 0,
+            in_a_row: 0,
+            blamed: BTreeSet::new(),
+            finished: 0,
+            failed: Vec::new(),
+            stopped: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes in an event. Times never go back.
+    pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
+        match event {
+            Event::Begin | Event::Tick => {}
+            Event::Started { worker, pid } => self.tell(FarmEvent::WorkerStarted { worker, pid }),
+            Event::NotStarted { worker, reason } => self.on_not_started(now, worker, reason),
+            Event::Said { worker, message } => self.on_said(now, worker, *message),
+            Event::Garbled { worker, problem } => self.on_nonsense(worker, problem),
+            Event::Closed { worker } => self.on_closed(now, worker),
+            Event::Ended { worker, exit, remains } => self.on_ended(now, worker, exit, remains),
+            Event::StopAsked => {
+                self.times_asked += 1;
+                match self.times_asked {
+                    1 => self.stop(now, StopReason::Asked),
+                    _ => self.hurry(),
+                }
+            }
+            Event::JournalFailed { problem } => self.stop(now, StopReason::Journal { problem }),
+        }
+        self.end_what_is_overdue(now);
+        self.fill_slots(now);
+        std::mem::take(&mut self.actions)
+    }
+
+    /// When [`Event::Tick`] is needed next; none while only the outside can change anything.
+    pub fn deadline(&self) -> Option<Time> {
+        let workers = self.workers.values().filter_map(|worker| match &worker.stage {
+            Stage::Starting { until, .. } | Stage::Silent { until, .. } | Stage::Settling { until, .. } => Some(*until),
+            Stage::Rendering(attempt) => Some(attempt.watch.deadline(&self.limits)),
+            Stage::Ending { until, .. } => *until,
+        });
+        let drain = match self.mode {
+            Mode::Draining { until } if !self.workers.is_empty() => Some(until),
+            Mode::Draining { .. } | Mode::Running | Mode::Killing => None,
+        };
+        let start = (self.may_start() && self.workers.len() < self.slots).then_some(self.start_from);
+        workers.chain(drain).chain(start).min()
+    }
+
+    /// The tasks that were begun, finished or not.
+    pub fn begun_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().zip(&self.begun).filter(|(_, begun)| **begun > 0).map(|(task, _)| task)
+    }
+
+    /// No worker runs, and none will.
+    pub fn is_over(&self) -> bool {
+        self.workers.is_empty() && !self.may_start()
+    }
+
+    /// What would be reported as failed if this worker ended now: the name of its log.
+    pub fn log_name(&self, worker: WorkerId) -> Option<String> {
+        let attempt = match &self.workers.get(&worker)?.stage {
+            Stage::Rendering(attempt) | Stage::Silent { attempt, .. } => attempt,
+            Stage::Ending { debt: Debt::Attempt { attempt, .. }, .. } => attempt,
+            Stage::Starting { .. } | Stage::Ending { debt: Debt::Start { .. }, .. } => {
+                return Some(format!("worker-{}.txt", worker.0));
+            }
+            Stage::Settling { .. } | Stage::Ending { debt: Debt::Nothing, .. } => return None,
+        };
+        Some(format!("{}-{}.txt", self.tasks[attempt.index].number, attempt.number))
+    }
+
+    /// How the run ended. Call when it [is over](Self::is_over).
+    pub fn into_summary(self, journal: PathBuf) -> Summary {
+        let settled = self.finished as usize + self.failed.len();
+        Summary {
+            finished: self.finished,
+            remaining: u32::try_from(self.tasks.len() - settled).expect("task numbers are 32 bits wide"),
+            failed: self.failed,
+            attempts: self.begun.iter().sum(),
+            stopped: self.stopped,
+            journal,
+        }
+    }
+
+    fn may_start(&self) -> bool {
+        self.mode == Mode::Running && !(self.fresh.is_empty() && self.retries.is_empty())
+    }
+
+    fn tell(&mut self, event: FarmEvent) {
+        self.actions.push(Action::Tell(event));
+    }
+
+    fn fill_slots(&mut self, now: Time) {
+        while self.workers.len() < self.slots && now >= self.start_from && self.may_start() {
+            let index = self.retries.pop_front().or_else(|| self.fresh.pop_front()).expect("a task waits");
+            self.last_worker += 1;
+            let id = WorkerId(self.last_worker);
+            let stage = Stage::Starting { index, until: now.saturating_add(self.limits.load) };
+            self.workers.insert(id, Worker { stage, answered: 0, previous: None });
+            self.actions.push(Action::Start(id));
+        }
+    }
+
+    fn on_not_started(&mut self, now: Time, id: WorkerId, reason: String) {
+        let Some(worker) = self.workers.remove(&id) else { return };
+        if let Stage::Starting { index, .. } = worker.stage {
+            self.start_failed(now, index, Cause::StartFailed { reason }, Remains::default());
+        }
+    }
+
+    fn start_failed(&mut self, now: Time, index: usize, cause: Cause, remains: Remains) {
+        // Not the task's fault: it goes back to where it was taken from.
+        match self.begun[index] {
+            0 => self.fresh.push_front(index),
+            _ => self.retries.push_front(index),
+        }
+        self.failed_starts += 1;
+        self.start_from = now.saturating_add(START_PAUSE * self.failed_starts);
+        let mishap = Box::new(Mishap {
+            retryable: cause.is_retryable(),
+            cause,
+            phase: None,
+            device: None,
+            at_seconds: None,
+            stderr: remains.stderr,
+            log: remains.log,
+        });
+        self.tell(FarmEvent::StartFailed { mishap: mishap.clone() });
+        if self.failed_starts >= FAILED_STARTS {
+            self.stop(now, StopReason::NoWorkers { mishap });
+        }
+    }
+
+    fn on_said(&mut self, now: Time, id: WorkerId, message: FromWorker) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        match (&mut worker.stage, message) {
+            // Whatever it still says, it has been given up, or is leaving.
+            (Stage::Ending { .. } | Stage::Silent { .. }, _) => {}
+            (Stage::Starting { index, .. }, FromWorker::Ready { engine }) if engine == jobs::ENGINE => {
+                let index = *index;
+                self.failed_starts = 0;
+                self.begin(now, id, index);
+            }
+            (Stage::Starting { .. }, FromWorker::Ready { engine }) => self
+                .on_nonsense(id, format!("it is {engine} and not {}; give a worker of the same version", jobs::ENGINE)),
+            (Stage::Settling { device, until }, FromWorker::Phase { device: next, .. }) => {
+                *device = next;
+                *until = now.saturating_add(self.limits.stall);
+            }
+            (Stage::Settling { .. }, FromWorker::Ready { .. }) => self.hand_next(now, id),
+            (Stage::Settling { .. }, FromWorker::Failed(failure)) => self.on_nonsense(id, failure.reason),
+            (Stage::Settling { .. }, other) => self.on_nonsense(id, format!("{} after its answer", kind(&other))),
+            (Stage::Rendering(attempt), FromWorker::Phase { phase, device }) => {
+                attempt.watch.on_phase(now, phase, device.clone());
+                let task = self.tasks[attempt.index].number;
+                self.tell(FarmEvent::Phase { task, phase, device });
+            }
+            (Stage::Rendering(attempt), FromWorker::Progress { done, total }) => {
+                attempt.watch.on_progress(now, done);
+                let task = self.tasks[attempt.index].number;
+                self.tell(FarmEvent::Progress { task, done, total });
+            }
+            (Stage::Rendering(attempt), FromWorker::Finished { rendered }) => {
+                let (index, attempts) = (attempt.index, attempt.number);
+                worker.answered += 1;
+                worker.previous = Some(self.tasks[index].number);
+                let (task, label, key) = self.identity(index);
+                self.finished += 1;
+                self.in_a_row = 0;
+                self.blamed.clear();
+                let entry = Entry::Finished {
+                    task,
+                    label: label.clone(),
+                    key: key.clone(),
+                    attempts,
+                    rendered: rendered.clone(),
+                };
+                self.actions.push(Action::Write(Box::new(entry)));
+                self.tell(FarmEvent::Finished { task, label, key, attempts, rendered });
+                let until = now.saturating_add(self.limits.stall);
+                self.set_stage(id, Stage::Settling { device: None, until });
+            }
+            (Stage::Rendering(_), FromWorker::Failed(failure)) => {
+                worker.answered += 1;
+                self.take_leave(now, id, |attempt| Debt::Attempt { attempt, cause: Cause::Refused { failure } });
+            }
+            (Stage::Starting { .. }, other) => self.on_nonsense(id, format!("{} before it was ready", kind(&other))),
+            (Stage::Rendering(_), other) => self.on_nonsense(id, format!("{} for a render", kind(&other))),
+        }
+    }
+
+    fn identity(&self, index: usize) -> (u32, String, String) {
+        let task = &self.tasks[index];
+        (task.number, task.label.clone(), task.key.clone())
+    }
+
+    fn begin(&mut self, now: Time, id: WorkerId, index: usize) {
+        self.begun[index] += 1;
+        let attempt = self.begun[index];
+        let task = &self.tasks[index];
+        let (number, label, key) = (task.number, task.label.clone(), task.key.clone());
+        let outputs = task.outputs.iter().map(|output| output.path.clone()).collect();
+        self.actions.push(Action::Write(Box::new(Entry::Started { task: number, key, attempt, outputs })));
+        self.actions.push(Action::Send(id, ToWorker::Render { attempt, task: Box::new(task.clone()) }));
+        self.tell(FarmEvent::Started { task: number, label, attempt, worker: id });
+        self.set_stage(id, Stage::Rendering(Attempt { index, number: attempt, watch: Watch::new(now) }));
+    }
+
+    fn may_go_on(&self, id: WorkerId) -> bool {
+        self.mode == Mode::Running && self.workers[&id].answered < self.limits.recycle_after
+    }
+
+    /// Gives a worker that is ready again its next task, or lets it go.
+    fn hand_next(&mut self, now: Time, id: WorkerId) {
+        // A task to be tried again is not for a process in which another was rendered.
+        match self.may_go_on(id).then(|| self.fresh.pop_front()).flatten() {
+            Some(index) => self.begin(now, id, index),
+            None => self.take_leave(now, id, |_| Debt::Nothing),
+        }
+    }
+
+    /// Asks a worker to leave; what it owes is settled when it has.
+    fn take_leave(&mut self, now: Time, id: WorkerId, debt: impl FnOnce(Attempt) -> Debt) {
+        self.actions.push(Action::Send(id, ToWorker::Exit));
+        let until = Some(now.saturating_add(self.limits.leave));
+        if let Stage::Rendering(attempt) = self.set_stage(id, Stage::Ending { debt: Debt::Nothing, until }) {
+            self.set_stage(id, Stage::Ending { debt: debt(attempt), until });
+        }
+    }
+
+    fn set_stage(&mut self, id: WorkerId, stage: Stage) -> Stage {
+        let worker = self.workers.get_mut(&id).expect("a worker is kept until its process has ended");
+        std::mem::replace(&mut worker.stage, stage)
+    }
+
+    fn on_nonsense(&mut self, id: WorkerId, problem: String) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        match worker.stage {
+            Stage::Starting { .. } => self.kill(id, Cause::StartFailed { reason: problem }),
+            Stage::Rendering(_) | Stage::Silent { .. } => self.kill(id, Cause::Protocol { problem }),
+            Stage::Settling { .. } => {
+                let text = format!("a worker is replaced: {problem}; the task that it rendered is finished");
+                self.tell(FarmEvent::Warning { text });
+                self.kill(id, Cause::Protocol { problem });
+            }
+            Stage::Ending { .. } => {}
+        }
+    }
+
+    /// Kills a worker; what it owes has failed for this cause.
+    fn kill(&mut self, id: WorkerId, cause: Cause) {
+        self.actions.push(Action::Kill(id));
+        let debt = match self.set_stage(id, Stage::Ending { debt: Debt::Nothing, until: None }) {
+            Stage::Starting { index, .. } => Debt::Start { index, cause },
+            Stage::Rendering(attempt) | Stage::Silent { attempt, .. } => Debt::Attempt { attempt, cause },
+            Stage::Settling { .. } => Debt::Nothing,
+            Stage::Ending { debt, .. } => debt,
+        };
+        self.set_stage(id, Stage::Ending { debt, until: None });
+    }
+
+    fn on_closed(&mut self, now: Time, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let soon = now.saturating_add(self.limits.leave);
+        match &mut worker.stage {
+            Stage::Starting { until, .. } | Stage::Settling { until, .. } => *until = soon.min(*until),
+            Stage::Rendering(_) => {
+                let gone = Stage::Ending { debt: Debt::Nothing, until: None };
+                if let Stage::Rendering(attempt) = std::mem::replace(&mut worker.stage, gone) {
+                    worker.stage = Stage::Silent { attempt, until: soon };
+                }
+            }
+            Stage::Silent { .. } | Stage::Ending { .. } => {}
+        }
+    }
+
+    fn on_ended(&mut self, now: Time, id: WorkerId, exit: Exit, remains: Remains) {
+        let Some(worker) = self.workers.remove(&id) else { return };
+        self.tell(FarmEvent::WorkerEnded { worker: id, exit: exit.clone(), answered: worker.answered });
+        let previous = worker.previous;
+        match worker.stage {
+            Stage::Starting { index, .. } => {
+                let reason = format!("its process ended with {exit} before it was ready");
+                self.start_failed(now, index, Cause::StartFailed { reason }, remains);
+            }
+            Stage::Rendering(attempt) | Stage::Silent { attempt, .. } => {
+                self.attempt_failed(now, attempt, previous, Cause::of_exit(&exit), remains);
+            }
+            Stage::Settling { device, .. } => self.warn_of_settling(device, &format!("ended the process with {exit}")),
+            Stage::Ending { debt: Debt::Attempt { attempt, cause }, .. } => {
+                self.attempt_failed(now, attempt, previous, cause, remains);
+            }
+            Stage::Ending { debt: Debt::Start { index, cause }, .. } => self.start_failed(now, index, cause, remains),
+            Stage::Ending { debt: Debt::Nothing, .. } => {}
+        }
+    }
+
+    /// A device did harm while it was destroyed. Its task is finished all the same.
+    fn warn_of_settling(&mut self, device: Option<String>, what: &str) {
+        let device = device.map_or_else(|| "a device".to_owned(), |name| format!("the device \"{name}\""));
+        let text = format!("{device} {what} while it was destroyed; its files were finished before");
+        self.tell(FarmEvent::Warning { text });
+    }
+
+    fn attempt_failed(&mut self, now: Time, attempt: Attempt, previous: Option<u32>, cause: Cause, remains: Remains) {
+        let (task, label, key) = self.identity(attempt.index);
+        let mishap = self.mishap(&attempt, cause, remains);
+        let refusal = match &mishap.cause {
+            Cause::Refused { failure } if failure.stop_run => Some(failure.clone()),
+            _ => None,
+        };
+        let too_many = refusal.is_none() && self.count_failure(&mishap, task);
+        let may_retry = mishap.retryable && attempt.number < self.limits.attempts;
+        let retried = may_retry && self.mode == Mode::Running && refusal.is_none() && !too_many;
+        let report =
+            Report { task, label, key, attempt: attempt.number, of: self.limits.attempts, previous, retried, mishap };
+
+        self.actions.push(Action::Write(Box::new(Entry::Failed { report: report.clone() })));
+        self.tell(FarmEvent::AttemptFailed { report: Box::new(report.clone()) });
+        if retried {
+            self.retries.push_back(attempt.index);
+            self.tell(FarmEvent::Retrying { task, label: report.label, attempt: attempt.number + 1 });
+        } else if let Some(failure) = refusal {
+            // The machine's fault and not the task's, which remains to be done.
+            self.stop(now, StopReason::Refused { failure });
+        } else {
+            if too_many {
+                let last = Box::new(report.clone());
+                self.stop(now, StopReason::FailuresInARow { count: self.in_a_row, last });
+            }
+            // A task that has attempts left when the run stops is not given up: it remains to be done.
+            if !may_retry {
+                self.tell(FarmEvent::Failed { report: Box::new(report.clone()) });
+                self.failed.push(report);
+            }
+        }
+    }
+
+    fn mishap(&self, attempt: &Attempt, cause: Cause, remains: Remains) -> Mishap {
+        let watch = &attempt.watch;
+        let rate = self.tasks[attempt.index].audio.sample_rate;
+        let (phase, device, at_seconds) = match &cause {
+            Cause::Refused { failure } => (Some(failure.phase), failure.device.clone(), failure.at_seconds),
+            _ => {
+                let processing = watch.phase == Some(Phase::Process);
+                match remains.position.filter(|_| processing) {
+                    Some((frame, device)) => (watch.phase, Some(device), Some(rate.seconds(frame))),
+                    None => {
+                        let seconds = processing.then(|| rate.seconds(watch.done.unwrap_or(0)));
+                        (watch.phase, watch.device.clone(), seconds)
+                    }
+                }
+            }
+        };
+        let retryable = cause.is_retryable();
+        Mishap { cause, phase, device, at_seconds, stderr: remains.stderr, log: remains.log, retryable }
+    }
+
+    /// Counts towards the failures in a row; true if there are too many.
+    fn count_failure(&mut self, mishap: &Mishap, task: u32) -> bool {
+        // What fails for good, such as a broken input file, says nothing of the machine.
+        if !mishap.retryable {
+            return false;
+        }
+        self.in_a_row += 1;
+        self.blamed.insert(mishap.device.clone().unwrap_or_else(|| format!("task {task}")));
+        let most = self.limits.failures_in_a_row;
+        most > 0 && self.in_a_row >= most && self.blamed.len() > 1 && self.mode == Mode::Running
+    }
+}
+
+/// Names a message that comes where it makes no sense.
+fn kind(message: &FromWorker) -> &'static str {
+    match message {
+        FromWorker::Ready { .. } => "\"ready\"",
+        FromWorker::Phase { .. } => "\"phase\"",
+        FromWorker::Progress { .. } => "\"progress\"",
+        FromWorker::Finished { .. } => "\"finished\"",
+        FromWorker::Failed(_) => "\"failed\"",
+        FromWorker::Examined(_) => "\"examined\"",
+        FromWorker::Listed { .. } => "\"listed\"",
+    }
+}
+
+#[cfg(test)]
+mod tests;
