@@ -1,2 +1,107 @@
 //! The command `tonemill`.
-fn main() {}
+//!
+//! It reads what is asked ([`args`]), plans, hands the plan to the farm and shows what the farm tells. It is the one place
+//! that words errors and exits. Plugins are loaded by worker processes only; the hidden subcommand `worker` makes this
+//! same program one.
+
+mod apply;
+mod args;
+mod examine;
+mod manifest;
+mod plugins;
+mod render;
+mod show;
+mod workers;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command, SchemaOf};
+
+/// Why the command ends without having done what was asked.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    /// What happened, and what to do.
+    words: String,
+    status: Status,
+}
+
+/// How the command ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Everything is done.
+    Done,
+    /// Bad input; nothing was rendered.
+    BadInput,
+    /// Finished, but some tasks failed.
+    SomeFailed,
+    /// Interrupted; the same command goes on.
+    Interrupted,
+}
+
+impl Status {
+    fn code(self) -> u8 {
+        match self {
+            Status::Done => 0,
+            Status::BadInput => 2,
+            Status::SomeFailed => 10,
+            Status::Interrupted => 75,
+        }
+    }
+}
+
+impl Trouble {
+    /// Bad input, in words.
+    pub(crate) fn input(words: impl std::fmt::Display) -> Trouble {
+        Trouble { words: words.to_string(), status: Status::BadInput }
+    }
+
+    /// Mistakes in files, one a line.
+    pub(crate) fn mistakes(mistakes: &presets::document::Mistakes) -> Trouble {
+        let count = mistakes.len();
+        let noun = if count == 1 { "mistake" } else { "mistakes" };
+        Trouble::input(format!("{mistakes}\n{count} {noun}; nothing was rendered"))
+    }
+
+    /// What the system refused.
+    pub(crate) fn system(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Trouble {
+        Trouble::input(format!("{what}: {error}"))
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match &arguments.command {
+        Command::Worker => return render_worker::run(),
+        Command::Render(arguments) => render::render(arguments),
+        Command::Plan(arguments) => render::plan(arguments),
+        Command::Apply(arguments) => apply::apply(arguments),
+        Command::Plugins(command) => plugins::plugins(command),
+        Command::Schema { what } => print_json(&match what {
+            SchemaOf::Job => jobs::file::schema(),
+            SchemaOf::Preset => presets::file::schema(),
+        }),
+    };
+    let status = ended.unwrap_or_else(|trouble| {
+        eprintln!("{}", trouble.words);
+        trouble.status
+    });
+    ExitCode::from(status.code())
+}
+
+/// Prints a value as JSON for people and programs.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<Status, Trouble> {
+    let text = serde_json::to_string_pretty(value).map_err(Trouble::input)?;
+    print_text(&(text + "\n"))
+}
+
+/// Prints to standard output; a reader that has left, as `head` does, is no error.
+pub(crate) fn print_text(text: &str) -> Result<Status, Trouble> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(Status::Done),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Status::Done),
+        Err(error) => Err(Trouble::system("cannot write to standard output", error)),
+    }
+}

@@ -1,0 +1,164 @@
+//! What can be asked of the command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Headless audio plugin host and render farm.
+#[derive(Debug, Parser)]
+#[command(name = "tonemill", version, about, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+// Not doc comments: rustdoc would take the brackets for links.
+const SPEC_HELP: &str = "clap:PATH_OR_ID[#ID][@Param=value,...] or builtin:NAME[@...]";
+const DEVICE_HELP: &str =
+    "A device of the chain, in order: clap:PATH_OR_ID[#ID][@Param=value,...] or builtin:NAME[@...]";
+
+const EXIT_CODES: &str = "\
+Exit status:
+   0  everything is done
+  10  finished, but some tasks failed
+  75  interrupted; run the same command again to go on
+   2  bad input; nothing was rendered";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Render a job: every file that is missing or changed
+    Render(RenderArguments),
+    /// Check a job and print its frozen plan as JSON lines, without rendering
+    Plan(PlanArguments),
+    /// Run one recording through devices or a tone preset
+    Apply(ApplyArguments),
+    /// Find out what plugins and built-in devices there are and what they offer
+    #[command(subcommand)]
+    Plugins(PluginsCommand),
+    /// Print the JSON Schema of job or preset files
+    Schema {
+        /// Which kind of file
+        what: SchemaOf,
+    },
+    /// Serve as a worker process (started by the farm)
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArguments {
+    /// The job file, YAML or JSON
+    pub(crate) job: PathBuf,
+    /// Write below this folder instead of the current one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many worker processes render at once [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    /// Print events as JSON lines on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// The job file, YAML or JSON
+    pub(crate) job: PathBuf,
+    /// Plan for output below this folder instead of the current one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write the plan to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// The recording: WAV, FLAC, MP3 or OGG
+    pub(crate) input: PathBuf,
+    /// The file to write: .wav or .flac; one that stands already is replaced
+    pub(crate) output: PathBuf,
+    #[arg(long = "device", help = DEVICE_HELP, value_name = "SPEC", required_unless_present = "tone", conflicts_with = "tone")]
+    pub(crate) devices: Vec<String>,
+    /// A tone preset file
+    #[arg(long, value_name = "PRESET")]
+    pub(crate) tone: Option<PathBuf>,
+    /// How long the output is: match, tail, or seconds such as "10 s"
+    #[arg(long, default_value = "match")]
+    pub(crate) length: String,
+    /// Bits of a sample: 16, 24 or 32f
+    #[arg(long, default_value = "24")]
+    pub(crate) bits: String,
+    /// What happens where a device's channels differ from the signal's
+    #[arg(long, value_enum, default_value = "error")]
+    pub(crate) channels: Channels,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Channels {
+    /// Stop with an error
+    Error,
+    /// A mono signal feeds both sides
+    Duplicate,
+    /// One instance a channel
+    DualMono,
+    /// The mean of the channels
+    Downmix,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginsCommand {
+    /// List the built-in devices and the plugins in the plugin folders
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        process: ProcessArguments,
+    },
+    /// Show a device's parameters, ranges, texts and ports
+    Show {
+        #[arg(help = SPEC_HELP)]
+        spec: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        process: ProcessArguments,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// Job files
+    Job,
+    /// Tone presets
+    Preset,
+}
+
+/// How worker processes are run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProcessArguments {
+    /// Start this program as the worker instead of tonemill itself, such as one that is built for another libc
+    #[arg(long, value_name = "PATH")]
+    pub(crate) worker: Option<PathBuf>,
+    /// End a worker whose blocks have not advanced for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
+    pub(crate) stall_timeout: f64,
+    /// End a worker that has been loading one device for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = seconds)]
+    pub(crate) load_timeout: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=1e6).contains(&seconds) => Ok(seconds),
+        _ => Err("give seconds between 0.1 and 1000000".to_owned()),
+    }
+}

@@ -1,0 +1,194 @@
+//! Showing what the farm does: a bar on a terminal, plain lines elsewhere, JSON lines for programs.
+
+use std::collections::HashMap;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use farm::{FarmEvent, Summary};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jobs::manifest::Rendered;
+use jobs::task::Task;
+
+/// Steps of the bar for one task.
+const STEPS: u64 = 1000;
+
+/// Consumes the farm's events.
+pub(crate) struct Show {
+    bar: Option<ProgressBar>,
+    json: bool,
+    started: Instant,
+    tasks: usize,
+    finished: usize,
+    failed: usize,
+    workers: usize,
+    files: usize,
+    bytes: u64,
+    /// Seconds of audio that were written, each task's longest file once.
+    audio_seconds: f64,
+    rates: HashMap<u32, f64>,
+    /// How far each running task is, in steps.
+    running: HashMap<u32, u64>,
+}
+
+impl Show {
+    pub(crate) fn new(left: &[Task], json: bool, workers: usize) -> Show {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(left.len() as u64 * STEPS), ProgressDrawTarget::stderr());
+            let template = "{wide_bar} {percent:>3} %  {msg}  {elapsed} (about {eta} left)";
+            bar.set_style(ProgressStyle::with_template(template).expect("the template is sound"));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let rates = left.iter().map(|task| (task.number, task.audio.sample_rate.hz())).collect();
+        Show {
+            bar,
+            json,
+            started: Instant::now(),
+            tasks: left.len(),
+            finished: 0,
+            failed: 0,
+            workers,
+            files: 0,
+            bytes: 0,
+            audio_seconds: 0.0,
+            rates,
+            running: HashMap::new(),
+        }
+    }
+
+    /// Takes one event.
+    pub(crate) fn event(&mut self, event: &FarmEvent) {
+        if self.json {
+            // Whoever reads events may stop reading; the render goes on.
+            let line = serde_json::to_string(event).expect("an event is plain data");
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+        match event {
+            FarmEvent::Progress { task, done, total } => {
+                self.running.insert(*task, (done * STEPS).checked_div(*total).unwrap_or(0).min(STEPS - 1));
+            }
+            FarmEvent::Finished { task, label, attempts, rendered, .. } => {
+                self.finish(*task, label, *attempts, rendered)
+            }
+            FarmEvent::AttemptFailed { report } if report.retried => self.line(&format!("{report}; it is tried again")),
+            FarmEvent::Failed { report } => {
+                self.failed += 1;
+                self.running.remove(&report.task);
+                self.line(&report.to_string());
+                for line in &report.mishap.stderr {
+                    self.line(&format!("    | {line}"));
+                }
+                if let Some(log) = &report.mishap.log {
+                    self.line(&format!("    log: {}", log.display()));
+                }
+            }
+            FarmEvent::Interrupted { task, label } => {
+                self.running.remove(task);
+                self.line(&format!("{label}: broken off"));
+            }
+            FarmEvent::Draining { reason, running, .. } => {
+                self.line(&format!(
+                    "stopping: {reason} {running} running tasks may finish; interrupt again to end at once"
+                ));
+            }
+            FarmEvent::Killing { reason } => self.line(&format!("ending at once: {reason}")),
+            FarmEvent::StartFailed { mishap } => self.line(&format!("warning: {mishap}")),
+            FarmEvent::Warning { text } => self.line(&format!("warning: {text}")),
+            _ => {}
+        }
+        if let Some(bar) = &self.bar {
+            let done = (self.finished + self.failed) as u64 * STEPS + self.running.values().sum::<u64>();
+            bar.set_position(done);
+            let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
+            bar.set_message(format!("{} of {}{failed}, {}", self.finished, self.tasks, self.rate()));
+        }
+    }
+
+    fn finish(&mut self, task: u32, label: &str, attempts: u32, rendered: &Rendered) {
+        self.finished += 1;
+        self.running.remove(&task);
+        self.files += rendered.files.len();
+        self.bytes += rendered.files.iter().map(|file| file.bytes).sum::<u64>();
+        let frames = rendered.files.iter().map(|file| file.frames).max().unwrap_or(0);
+        let seconds = self.rates.get(&task).map_or(0.0, |rate| frames as f64 / rate);
+        self.audio_seconds += seconds;
+        if self.bar.is_none() {
+            let files = count(rendered.files.len(), "file");
+            let again = if attempts > 1 { format!(", attempt {attempts}") } else { String::new() };
+            let place = self.finished + self.failed;
+            let took = rendered.timings.load + rendered.timings.render + rendered.timings.write;
+            self.line(&format!(
+                "[{place}/{}] {label}: {files}, {seconds:.1} s of audio in {took:.2} s{again}",
+                self.tasks
+            ));
+        }
+        for warning in &rendered.warnings {
+            self.line(&format!("warning: {label}: {warning}"));
+        }
+    }
+
+    /// Prints a line above the bar, or as it is.
+    fn line(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn rate(&self) -> String {
+        format!("{:.0}x real time", self.audio_seconds / self.started.elapsed().as_secs_f64().max(1e-3))
+    }
+
+    /// Closes with a summary.
+    pub(crate) fn end(&self, summary: &Summary, kept: usize, manifest: &Path) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        if self.json {
+            let line =
+                serde_json::json!({ "event": "summary", "kept": kept, "summary": summary, "manifest": manifest });
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+        let mut parts = vec![format!("{} rendered", summary.finished)];
+        if kept > 0 {
+            parts.push(format!("{kept} kept as they were"));
+        }
+        if !summary.failed.is_empty() {
+            parts.push(format!("{} failed", summary.failed.len()));
+        }
+        if summary.remaining > 0 {
+            parts.push(format!("{} left", summary.remaining));
+        }
+        eprintln!("{}: {}.", count(self.tasks + kept, "task"), parts.join(", "));
+        if self.files > 0 {
+            eprintln!(
+                "{} ({}), {:.1} s of audio in {:.1} s with {}: {}.",
+                count(self.files, "file"),
+                size(self.bytes),
+                self.audio_seconds,
+                self.started.elapsed().as_secs_f64(),
+                count(self.workers, "worker"),
+                self.rate(),
+            );
+        }
+        eprintln!("Manifest: {}", manifest.display());
+        if let Some(reason) = &summary.stopped {
+            eprintln!("Stopped early: {reason}");
+        }
+    }
+}
+
+/// A count with its noun.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
