@@ -1,0 +1,36 @@
+# Sourced: brings what the tests use of real plugins and music, and names it in TONEMILL_REAL_MUSIC, TONEMILL_REAL_TRIXIE.
+# Whatever cannot be had is left unset with a line that says so; the tests that need it then say that they are skipped.
+# TONEMILL_REAL names the folder to keep it in; the default lies under target/.
+
+real=$(realpath -m "${TONEMILL_REAL:-target/real}")
+mkdir -p "$real"
+
+# Runs one bringing step with its output in a log; says how it went.
+bring() { # NAME COMMAND...
+  local name=$1
+  shift
+  if "$@" >"$real/$name.log" 2>&1; then
+    echo "$name: ready"
+  else
+    echo "$name: cannot be had here, so the tests that need it are skipped (log: $real/$name.log; last line: $(tail -n 1 "$real/$name.log"))"
+    return 1
+  fi
+}
+
+packages() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}"
+}
+
+if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  bring tools packages patchelf flac || true
+  bring native-plugins packages zam-plugins || true
+  bring music scripts/real/fetch-data.sh "$real/music" && export TONEMILL_REAL_MUSIC=$real/music
+  bring trixie scripts/real/setup-trixie.sh "$real/trixie" && export TONEMILL_REAL_TRIXIE=$real/trixie
+else
+  echo "Real plugins and music are skipped: bringing them needs apt-get and root."
+fi
