@@ -18,14 +18,12 @@ mod callbacks;
 mod device;
 mod events;
 mod extension;
-mod folders;
 mod library;
 mod parameters;
 mod ports;
 mod processor;
 mod pump;
 
-pub use folders::folders;
 use library::{Library, Offer};
 
 /// Lists the plugins in a file, or in a directory that is one, without making an instance of any.

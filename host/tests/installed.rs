@@ -9,7 +9,8 @@ use common::*;
 
 /// The installed plugin of that file name. Says so and gives nothing if it is not installed.
 fn installed(name: &str) -> Option<PathBuf> {
-    let found = tonemill_host::clap::folders().into_iter().map(|folder| folder.join(name)).find(|path| path.exists());
+    let found =
+        presets::folders::Folders::standard().list().iter().map(|folder| folder.join(name)).find(|path| path.exists());
     if found.is_none() {
         println!("SKIPPED: {name} is in none of the CLAP folders; install the package zam-plugins");
     }
