@@ -107,6 +107,19 @@ pub struct ParameterFlags {
     pub automatable: bool,
 }
 
+/// What is done to the signal at a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adaptation {
+    /// Nothing.
+    AsIs,
+    /// The one channel feeds both inputs.
+    Duplicate,
+    /// Each channel goes through an instance of its own.
+    DualMono,
+    /// The channels' mean feeds the one input.
+    Downmix,
+}
+
 /// Under which conditions a device processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {

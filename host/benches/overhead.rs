@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 
-use audio::device::Setup;
+use audio::device::{Adaptation, Setup};
 use audio::{Buffer, SampleRate};
 use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::entry::clap_plugin_entry;
@@ -16,7 +16,7 @@ use clap_sys::factory::plugin_factory::{CLAP_PLUGIN_FACTORY_ID, clap_plugin_fact
 use clap_sys::host::clap_host;
 use clap_sys::plugin::clap_plugin;
 use clap_sys::process::clap_process;
-use mix::{Adaptation, Chain, Graph, Level, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch};
+use mix::{Chain, Graph, Level, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch};
 use score::TempoMap;
 use tonemill_host as host;
 

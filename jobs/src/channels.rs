@@ -2,6 +2,7 @@
 //!
 //! First the device is asked for channels ([`request`]); then, with what it settled on, [`plan_step`] says what is done.
 
+pub use audio::device::Adaptation;
 use presets::ChannelPolicy;
 
 /// Channels to ask a device for; `None` leaves a direction as the device has it.
@@ -11,19 +12,6 @@ pub struct Request {
     pub inputs: Option<usize>,
     /// Of the main output.
     pub outputs: Option<usize>,
-}
-
-/// What is done to the signal at a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adaptation {
-    /// Nothing.
-    AsIs,
-    /// The one channel feeds both inputs.
-    Duplicate,
-    /// Each channel goes through an instance of its own.
-    DualMono,
-    /// The channels' mean feeds the one input.
-    Downmix,
 }
 
 /// One device of a chain, as far as channels go.

@@ -1,20 +1,7 @@
 //! One place of a chain: a device, or one instance a channel, and what fits the signal to it.
 
-use audio::device::{DeviceError, ProcessError, Processor, Requests, Setup};
+use audio::device::{Adaptation, DeviceError, ProcessError, Processor, Requests, Setup};
 use audio::{Block, Buffer, Device, Event, Transport};
-
-/// How a signal is fitted to a device's channels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adaptation {
-    /// The channels agree.
-    AsIs,
-    /// A mono signal feeds every channel of the device.
-    Duplicate,
-    /// One mono instance a channel of the signal.
-    DualMono,
-    /// The mean of the channels feeds a mono device.
-    Downmix,
-}
 
 /// A device with its processor and its buffers.
 struct Active {

@@ -1,13 +1,13 @@
 //! The graph with devices of known behaviour: what arrives, when, and for how long.
 
 use audio::device::{
-    BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Processor, Requests, Setup, Tail,
+    Adaptation, BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Processor, Requests,
+    Setup, Tail,
 };
 use audio::{Block, Buffer, Device, SampleRate};
 use score::TempoMap;
 use tonemill_mix::{
-    Adaptation, Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint,
-    Watch,
+    Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch,
 };
 
 const RATE: SampleRate = SampleRate(48_000);

@@ -75,7 +75,7 @@ fn slot(
     let (mut device, settings) = configured(device_setup, reporter)?;
     let name = device.info().name.clone();
     let mut instances = 1;
-    let mut adaptation = mix::Adaptation::AsIs;
+    let mut adaptation = Adaptation::AsIs;
     if notes && !device.ports().note_input {
         return Err(refusal(
             Phase::Configure,
@@ -89,20 +89,15 @@ fn slot(
     let step = channels::plan_step(channels, ports.main_inputs(), ports.main_outputs(), policy)
         .map_err(|error| refusal(Phase::Configure, Some(&name), error))?;
     if !notes {
-        adaptation = match step.adaptation {
-            Adaptation::AsIs => mix::Adaptation::AsIs,
-            Adaptation::Duplicate => mix::Adaptation::Duplicate,
-            Adaptation::DualMono => mix::Adaptation::DualMono,
-            Adaptation::Downmix => mix::Adaptation::Downmix,
-        };
+        adaptation = step.adaptation;
         let words = match adaptation {
-            mix::Adaptation::AsIs => None,
-            mix::Adaptation::Duplicate => Some("the mono signal feeds every channel of its input"),
-            mix::Adaptation::DualMono => Some("one instance for each channel"),
-            mix::Adaptation::Downmix => Some("the channels' mean feeds its mono input"),
+            Adaptation::AsIs => None,
+            Adaptation::Duplicate => Some("the mono signal feeds every channel of its input"),
+            Adaptation::DualMono => Some("one instance for each channel"),
+            Adaptation::Downmix => Some("the channels' mean feeds its mono input"),
         };
         built.warnings.extend(words.map(|words| format!("{place}: {name}: {words}")));
-        if adaptation == mix::Adaptation::DualMono {
+        if adaptation == Adaptation::DualMono {
             instances = channels;
         }
     }
