@@ -129,6 +129,19 @@ pub struct Setup {
     pub max_block: usize,
 }
 
+/// How a device is told to treat time.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessMode {
+    /// There is all the time it needs: best quality, nothing skipped.
+    #[default]
+    Offline,
+    /// As if somebody listened. For devices that render wrongly, or not at all, when told that nobody does.
+    Realtime,
+}
+
 /// How long a device sounds on after its input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {
@@ -180,6 +193,9 @@ pub enum DeviceError {
     /// A state was refused.
     #[error("the state was refused: {0}")]
     State(String),
+    /// It keeps no state that could be saved: its parameters are all there is.
+    #[error("{0} has no state to save")]
+    Stateless(String),
     /// An asset, such as an impulse response or a SoundFont, cannot be used.
     #[error("cannot use {path}: {reason}")]
     Asset {
@@ -234,7 +250,8 @@ pub trait Device {
     /// Sets a plain value. Call while inactive; while active, parameters travel as events.
     fn set_value(&mut self, id: ParameterId, value: f64) -> Result<(), DeviceError>;
 
-    /// Everything needed to make another instance sound like this one.
+    /// Everything needed to make another instance sound like this one. [`DeviceError::Stateless`] where there is nothing
+    /// beside the parameters.
     fn save_state(&mut self) -> Result<Vec<u8>, DeviceError>;
 
     /// Takes over a state that [`save_state`](Device::save_state) gave. Call while inactive.
@@ -249,7 +266,16 @@ pub trait Device {
     /// settled on, which may be what it had before. Call while inactive.
     fn request_channels(&mut self, inputs: Option<usize>, outputs: Option<usize>) -> Ports;
 
-    /// Makes it ready to process offline under `setup`.
+    /// Chooses the mode that the next activation processes in; it is offline until then. Call while inactive. Devices
+    /// that make no difference ignore it.
+    fn set_mode(&mut self, _mode: ProcessMode) {}
+
+    /// Says whether a signal comes in on an input other than the main one, such as a sidechain. Some devices sound
+    /// otherwise with silence there than with nothing; unless told, they have nothing. Call while inactive. Devices
+    /// that make no difference ignore it.
+    fn use_input(&mut self, _bus: usize, _used: bool) {}
+
+    /// Makes it ready to process under `setup`.
     fn activate(&mut self, setup: Setup) -> Result<Box<dyn Processor>, DeviceError>;
 
     /// Frames by which the output is late. Valid only while active.

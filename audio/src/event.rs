@@ -26,8 +26,30 @@ pub enum EventBody {
     NoteOff { channel: u8, key: u8, velocity: f64, note: Option<NoteId> },
     /// A parameter takes a plain value.
     Parameter { id: ParameterId, value: f64 },
+    /// One sounding note changes, alone among those of its channel. Without a number, `channel` and `key` say which.
+    Expression { channel: u8, key: u8, note: Option<NoteId>, expression: Expression, value: f64 },
     /// A channel message other than a note: controller, bend, pressure, program. Unused bytes are 0.
     Midi { bytes: [u8; 3] },
     /// A system exclusive message with its leading F0 and closing F7.
     Sysex { bytes: std::sync::Arc<[u8]> },
+}
+
+/// What an [`EventBody::Expression`] changes of a note, in the units that CLAP uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expression {
+    /// Gain as a factor, 0 to 4; 1 leaves the note as it is.
+    Volume,
+    /// 0 is left, 0.5 the centre, 1 right.
+    Pan,
+    /// Semitones away from the key, -120 to 120.
+    Tuning,
+    /// Depth of vibrato, 0 to 1.
+    Vibrato,
+    /// What MIDI calls expression, 0 to 1.
+    Expression,
+    /// Timbre, 0 to 1.
+    Brightness,
+    /// Aftertouch of the one key, 0 to 1.
+    Pressure,
 }

@@ -21,6 +21,6 @@ pub mod write;
 
 pub use buffer::Buffer;
 pub use device::{Block, Device, Processor};
-pub use event::{Event, EventBody};
+pub use event::{Event, EventBody, Expression};
 pub use transport::Transport;
 pub use units::{Decibels, SampleRate};
