@@ -1,18 +1,26 @@
 //! Where plugins lie, and which file a written name means. Nothing here loads a plugin.
+//!
+//! A plugin is a file whose name ends in its format's extension, or a directory with such a name. What a directory
+//! holds is looked at for CLAP alone: Debian's `ProM.clap` is a directory around a plugin file. A `.vst3` directory is
+//! one plugin as a whole, whatever lies in it.
+
+mod installed;
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::PluginFormat;
 use crate::document::{did_you_mean, similar};
 
 /// Deepest folder below a plugin folder that is looked into.
 const MOST_DEPTH: usize = 8;
 
-/// The folders that plugins are searched for in, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The folders that plugins of one format are searched for in, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folders {
+    format: PluginFormat,
     folders: Vec<PathBuf>,
 }
 
@@ -21,7 +29,7 @@ pub struct Folders {
 pub enum Located {
     /// This file, or directory that is a plugin; absolute.
     File(PathBuf),
-    /// No file has the name, and it looks like a CLAP id: whoever can list plugins knows where it lies.
+    /// No file has the name, and it looks like an id: whoever can list plugins knows where it lies.
     Id,
 }
 
@@ -29,16 +37,28 @@ pub enum Located {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LocateError {
     /// The path leads nowhere.
-    #[error("there is no plugin file {}.{}", path.display(), spaced(&did_you_mean(similar)))]
+    #[error("there is no {} plugin {}.{}", format.name(), path.display(), spaced(&did_you_mean(similar)))]
     NoFile {
+        /// What was searched for.
+        format: PluginFormat,
         /// The path, as it was looked for first.
         path: PathBuf,
         /// File names beside it that come close.
         similar: Vec<String>,
     },
+    /// The path leads to a plugin of another format.
+    #[error("{} is a {} plugin. Write {}: in front of it", path.display(), is.name(), is.word())]
+    OtherFormat {
+        /// The path.
+        path: PathBuf,
+        /// The format that its name tells.
+        is: PluginFormat,
+    },
     /// No plugin folder has a file of that name.
-    #[error("no plugin file is called \"{name}\".{} {}", spaced(&did_you_mean(similar)), searched(folders))]
+    #[error("no {} plugin is called \"{name}\".{} {}", format.name(), spaced(&did_you_mean(similar)), searched(*format, folders))]
     NotFound {
+        /// What was searched for.
+        format: PluginFormat,
         /// As written.
         name: String,
         /// File names that come close.
@@ -47,8 +67,10 @@ pub enum LocateError {
         folders: Vec<PathBuf>,
     },
     /// Several in one plugin folder have it.
-    #[error("several plugin files are called \"{name}\": {}. Write the path of one", listed(found))]
+    #[error("several {} plugins are called \"{name}\": {}. Write the path of one", format.name(), listed(found))]
     Several {
+        /// What was searched for.
+        format: PluginFormat,
         /// As written.
         name: String,
         /// All of them.
@@ -58,18 +80,22 @@ pub enum LocateError {
 
 impl Folders {
     /// These folders alone.
-    pub fn new(folders: impl IntoIterator<Item = PathBuf>) -> Folders {
-        Folders { folders: folders.into_iter().collect() }
+    pub fn new(format: PluginFormat, folders: impl IntoIterator<Item = PathBuf>) -> Folders {
+        Folders { format, folders: folders.into_iter().collect() }
     }
 
-    /// Those of `CLAP_PATH`, then those that the operating system's plugins are installed in.
-    pub fn standard() -> Folders {
-        let listed = std::env::var_os("CLAP_PATH");
-        let home = std::env::var_os("HOME").map(PathBuf::from);
+    /// Those of the format's variable, `CLAP_PATH` or `VST3_PATH`, then those that the operating system's plugins are
+    /// installed in.
+    pub fn standard(format: PluginFormat) -> Folders {
+        Folders::from_environment(format, |variable| std::env::var_os(variable))
+    }
+
+    fn from_environment(format: PluginFormat, variable: impl Fn(&str) -> Option<OsString>) -> Folders {
+        let listed = variable(format.variable());
         let mut folders: Vec<PathBuf> = listed.iter().flat_map(std::env::split_paths).collect();
-        folders.extend(installed(home.as_deref()));
+        folders.extend(installed::folders(format, variable));
         folders.retain(|f| !f.as_os_str().is_empty());
-        Folders { folders }
+        Folders { format, folders }
     }
 
     /// The folders, in the order they are searched.
@@ -87,7 +113,7 @@ impl Folders {
         let mut seen = BTreeSet::new();
         let files_of = |folder: &PathBuf| {
             let mut here = Vec::new();
-            collect(folder, 0, &mut here);
+            self.collect(folder, 0, &mut here);
             here.sort();
             here.retain(|path| seen.insert(real(path)));
             here
@@ -96,20 +122,27 @@ impl Folders {
     }
 
     /// Which plugin `written` means: a path that starts at `folder` or at the working directory, the name of a file in
-    /// the plugin folders (`.clap` may be left out), or an id. The first plugin folder that has the name decides, so
-    /// that `CLAP_PATH` can stand in for what is installed.
+    /// the plugin folders (its extension may be left out), or an id. The first plugin folder that has the name decides,
+    /// so that those of the variable can stand in for what is installed.
     pub fn locate(&self, written: &str, folder: &Path) -> Result<Located, LocateError> {
+        let format = self.format;
         let is_path = written.contains(std::path::is_separator);
         let starts = [folder, Path::new("")];
         for start in starts {
             let path = start.join(written);
-            if is_plugin(&path) || (is_path && path.is_file()) {
-                return Ok(Located::File(absolute(&inner(path))));
+            if !path.exists() {
+                continue;
+            }
+            if let Some(is) = format_of(&path).filter(|is| *is != format) {
+                return Err(LocateError::OtherFormat { path, is });
+            }
+            if self.is_named_like_one(&path) || (is_path && path.is_file()) {
+                return Ok(Located::File(absolute(&self.inner(path))));
             }
         }
         if is_path {
             let path = folder.join(written);
-            return Err(LocateError::NoFile { similar: neighbours(&path), path });
+            return Err(LocateError::NoFile { format, similar: neighbours(&path), path });
         }
         let folders = self.by_folder();
         let called = |files: &Vec<PathBuf>| -> Vec<PathBuf> {
@@ -118,99 +151,76 @@ impl Folders {
         let found = folders.iter().map(called).find(|found| !found.is_empty()).unwrap_or_default();
         match found.as_slice() {
             [one] => Ok(Located::File(absolute(one))),
-            [] if looks_like_id(written) => Ok(Located::Id),
+            [] if format.is_like_id(written) => Ok(Located::Id),
             [] => {
                 let names: BTreeSet<&str> = folders.iter().flatten().filter_map(|p| p.file_stem()?.to_str()).collect();
-                let similar = similar(without_extension(written), names, 3).into_iter().map(str::to_owned).collect();
-                Err(LocateError::NotFound { name: written.to_owned(), similar, folders: self.folders.clone() })
+                let plain = match format_of(Path::new(written)) {
+                    Some(named) => &written[..written.len() - named.extension().len() - 1],
+                    None => written,
+                };
+                let similar = similar(plain, names, 3).into_iter().map(str::to_owned).collect();
+                Err(LocateError::NotFound { format, name: written.to_owned(), similar, folders: self.folders.clone() })
             }
             many => {
                 let found = many.iter().map(|p| absolute(p)).collect();
-                Err(LocateError::Several { name: written.to_owned(), found })
+                Err(LocateError::Several { format, name: written.to_owned(), found })
             }
         }
     }
-}
 
-/// Where plugins are installed, as the CLAP specification and distributions have it.
-fn installed(home: Option<&Path>) -> Vec<PathBuf> {
-    let in_home = |rest: &str| home.map(|h| h.join(rest));
-    if cfg!(target_os = "macos") {
-        let user = in_home("Library/Audio/Plug-Ins/CLAP");
-        return user.into_iter().chain(["/Library/Audio/Plug-Ins/CLAP".into()]).collect();
-    }
-    if cfg!(windows) {
-        let below = |variable: &str, rest: &str| std::env::var_os(variable).map(|v| Path::new(&v).join(rest));
-        let common = below("COMMONPROGRAMFILES", "CLAP");
-        return common.into_iter().chain(below("LOCALAPPDATA", "Programs\\Common\\CLAP")).collect();
-    }
-    let mut folders: Vec<PathBuf> = in_home(".clap").into_iter().collect();
-    folders.push("/usr/lib/clap".into());
-    folders.push("/usr/local/lib/clap".into());
-    folders.push("/usr/lib64/clap".into());
-    // Debian keeps libraries of each architecture in a folder of their own.
-    folders.push(format!("/usr/lib/{}-linux-gnu/clap", std::env::consts::ARCH).into());
-    folders
-}
-
-fn collect(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if is_clap(&path) && (path.is_file() || is_bundle(&path)) {
-            found.push(path);
-        } else if path.is_dir() && depth < MOST_DEPTH {
-            let before = found.len();
-            collect(&path, depth + 1, found);
-            // A directory of that name without a plugin file in it may still be one that the loader understands.
-            if is_clap(&path) && found.len() == before {
+    fn collect(&self, folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            let path = entry.path();
+            let named = self.is_named_like_one(&path);
+            if named && (path.is_file() || self.is_whole(&path)) {
                 found.push(path);
+            } else if path.is_dir() && depth < MOST_DEPTH {
+                let before = found.len();
+                self.collect(&path, depth + 1, found);
+                // A directory of that name without a plugin file in it may still be one that the loader understands.
+                if named && found.len() == before {
+                    found.push(path);
+                }
             }
+        }
+    }
+
+    fn is_named_like_one(&self, path: &Path) -> bool {
+        format_of(path) == Some(self.format)
+    }
+
+    /// Whether a directory of a plugin's name is the plugin as a whole.
+    fn is_whole(&self, path: &Path) -> bool {
+        match self.format {
+            // A bundle, as on macOS.
+            PluginFormat::Clap => path.join("Contents").is_dir(),
+            PluginFormat::Vst3 => path.is_dir(),
+        }
+    }
+
+    /// The one plugin file in a directory that is not the plugin as a whole; else the path itself.
+    fn inner(&self, path: PathBuf) -> PathBuf {
+        if !path.is_dir() || self.is_whole(&path) {
+            return path;
+        }
+        let mut found = Vec::new();
+        self.collect(&path, 0, &mut found);
+        match <[PathBuf; 1]>::try_from(found) {
+            Ok([one]) => one,
+            Err(_) => path,
         }
     }
 }
 
-/// A directory that is a plugin as a whole, as on macOS.
-fn is_bundle(path: &Path) -> bool {
-    path.join("Contents").is_dir()
-}
-
-fn is_clap(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("clap"))
-}
-
-fn is_plugin(path: &Path) -> bool {
-    is_clap(path) && path.exists()
-}
-
-/// The one plugin file in a directory that is no bundle; else the path itself. Debian's `ProM.clap` is such a
-/// directory.
-fn inner(path: PathBuf) -> PathBuf {
-    if !path.is_dir() || is_bundle(&path) {
-        return path;
-    }
-    let mut found = Vec::new();
-    collect(&path, 0, &mut found);
-    match <[PathBuf; 1]>::try_from(found) {
-        Ok([one]) => one,
-        Err(_) => path,
-    }
+/// The format whose extension a name has.
+fn format_of(path: &Path) -> Option<PluginFormat> {
+    let extension = path.extension()?;
+    PluginFormat::ALL.into_iter().find(|format| extension.eq_ignore_ascii_case(format.extension()))
 }
 
 fn is_called(path: &Path, written: &str) -> bool {
-    let name = path.file_name().and_then(OsStr::to_str);
-    name == Some(written) || (path.file_stem().and_then(OsStr::to_str) == Some(written) && is_clap(path))
-}
-
-/// Ids are written in reverse, like a domain: `com.zamaudio.ZamTube`.
-fn looks_like_id(written: &str) -> bool {
-    let parts: Vec<&str> = written.split('.').collect();
-    let word = |p: &&str| !p.is_empty() && p.chars().all(|c| c.is_alphanumeric() || "-_:+".contains(c));
-    parts.len() >= 2 && parts.iter().all(word) && !is_clap(Path::new(written))
-}
-
-fn without_extension(written: &str) -> &str {
-    written.strip_suffix(".clap").unwrap_or(written)
+    [path.file_name(), path.file_stem()].contains(&Some(OsStr::new(written)))
 }
 
 fn neighbours(path: &Path) -> Vec<String> {
@@ -232,10 +242,10 @@ fn listed(paths: &[PathBuf]) -> String {
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn searched(folders: &[PathBuf]) -> String {
+fn searched(format: PluginFormat, folders: &[PathBuf]) -> String {
     match folders {
-        [] => "There are no plugin folders: set CLAP_PATH".to_owned(),
-        _ => format!("Searched {}; CLAP_PATH adds folders", listed(folders)),
+        [] => format!("There are no plugin folders: set {}", format.variable()),
+        _ => format!("Searched {}; {} adds folders", listed(folders), format.variable()),
     }
 }
 

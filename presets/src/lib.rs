@@ -2,13 +2,17 @@
 //!
 //! A [`Preset`] is an ordered chain of [`DeviceSetup`]s. These types are the resolved form that travels in plans and to
 //! workers; [`mod@file`] (the shape people write) and [`spec`] (the one-line form of the command line) become it.
-//! [`folders`] finds the plugin files that they name, and [`document`] reads what people write, with positions.
+//! [`folders`] finds the plugin files that they name, [`document`] reads what people write, with positions, and
+//! [`vstpreset`] is the preset file that VST3 plugins share.
 
 pub mod builtin;
 pub mod document;
 pub mod file;
 pub mod folders;
+mod plugin;
 mod setup;
 pub mod spec;
+pub mod vstpreset;
 
+pub use plugin::{DeviceKind, PluginFile, PluginFormat};
 pub use setup::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Preset, Setting, Value};

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use audio::device::ProcessMode;
 use serde::{Deserialize, Serialize};
+
+use crate::plugin::PluginFile;
 
 /// An ordered chain of devices. Of an instrument's preset, the first device takes the notes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +39,13 @@ pub struct DeviceSetup {
     /// What happens where the device's channels differ from the signal's.
     #[serde(default)]
     pub channels: ChannelPolicy,
+    /// How the device is told to treat time.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: ProcessMode,
+}
+
+fn is_default(mode: &ProcessMode) -> bool {
+    *mode == ProcessMode::default()
 }
 
 /// Which device is meant.
@@ -48,13 +58,9 @@ pub enum DeviceSpec {
         name: String,
     },
     /// A CLAP plugin.
-    Clap {
-        /// As written: a path, a file name to look for in the plugin folders, or an id. In a plan, an absolute path.
-        plugin: String,
-        /// Which plugin of the file; may be left out where the file holds one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        id: Option<String>,
-    },
+    Clap(PluginFile),
+    /// A VST3 plugin. Its id is a class id, 32 hexadecimal digits, or the name of a class.
+    Vst3(PluginFile),
 }
 
 /// One parameter's setting.
@@ -99,4 +105,21 @@ pub enum ChannelPolicy {
     DualMono,
     /// The channels' mean feeds a mono device, and the signal is mono from there on.
     Downmix,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setup_says_its_mode_only_where_it_is_not_offline() {
+        let mut setup = crate::spec::bare(DeviceSpec::Vst3(PluginFile { plugin: "/x.vst3".into(), id: None }));
+        let offline = r#"{"device":{"format":"vst3","plugin":"/x.vst3"},"channels":"error"}"#;
+        assert_eq!(serde_json::to_string(&setup).unwrap(), offline);
+        assert_eq!(serde_json::from_str::<DeviceSetup>(offline).unwrap(), setup);
+        setup.mode = ProcessMode::Realtime;
+        let realtime = r#"{"device":{"format":"vst3","plugin":"/x.vst3"},"channels":"error","mode":"realtime"}"#;
+        assert_eq!(serde_json::to_string(&setup).unwrap(), realtime);
+        assert_eq!(serde_json::from_str::<DeviceSetup>(realtime).unwrap(), setup);
+    }
 }

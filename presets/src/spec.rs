@@ -1,9 +1,9 @@
-//! A device in one line, for the command line: `builtin:NAME[@Param=value,...]` and
-//! `clap:PLUGIN[#ID][@Param=value,...]`.
+//! A device in one line, for the command line: `builtin:NAME[@Param=value,...]`, `clap:PLUGIN[#ID][@Param=value,...]`,
+//! and `vst3:` likewise.
 //!
 //! A backslash before `,`, `=`, `@`, `#` or another backslash takes that character as it is. Behind the `@`, `channels`,
-//! `state` and `preset` mean what they mean in a preset file, and a built-in's file roles (`ir`, `soundfont`) name
-//! files; a parameter with one of those names is reached by its id.
+//! `mode`, `state` and `preset` mean what they mean in a preset file, and a built-in's file roles (`ir`, `soundfont`)
+//! name files; a parameter with one of those names is reached by its id.
 //!
 //! ```
 //! # use tonemill_presets as presets;
@@ -14,12 +14,22 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use audio::device::ProcessMode;
+
 use crate::builtin;
 use crate::document::{Scalar, closest};
-use crate::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Setting, Value};
+use crate::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, DeviceSpec, PluginFile, PluginFormat, Setting, Value};
 
 /// The formats that a specification may begin with, those of later versions included.
 pub const FORMATS: &[&str] = &["builtin", "clap", "vst3", "lv2", "nam"];
+
+/// Those among them that come in a later version.
+pub const LATER_FORMATS: &[&str] = &["lv2", "nam"];
+
+/// How devices are written, for messages.
+pub(crate) const FORMS: &str = "builtin:NAME, clap:PLUGIN or vst3:PLUGIN";
+/// What to do instead of using a format of a later version.
+pub(crate) const INSTEAD: &str = "Use clap, vst3 or builtin devices";
 
 /// The channel policies by the words that files use.
 pub const POLICIES: &[(&str, ChannelPolicy)] = &[
@@ -29,17 +39,20 @@ pub const POLICIES: &[(&str, ChannelPolicy)] = &[
     ("downmix", ChannelPolicy::Downmix),
 ];
 
+/// The processing modes by the words that files use.
+pub const MODES: &[(&str, ProcessMode)] = &[("offline", ProcessMode::Offline), ("realtime", ProcessMode::Realtime)];
+
 /// Why a specification cannot be read. The command shows it behind the text itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// It does not begin with a format.
-    #[error("\"{0}\" does not say what kind of device it is. Write builtin:NAME or clap:PLUGIN")]
+    #[error("\"{0}\" does not say what kind of device it is. Write {forms}", forms = FORMS)]
     NoFormat(String),
     /// Its format comes in a later version.
-    #[error("{0} devices are not part of this version. Use clap or builtin devices")]
+    #[error("{0} devices are not part of this version. {instead}", instead = INSTEAD)]
     LaterFormat(String),
     /// Nothing stands behind the colon.
-    #[error("\"{0}\" names no device. Write builtin:NAME or clap:PLUGIN")]
+    #[error("\"{0}\" names no device. Write {forms}", forms = FORMS)]
     NoName(String),
     /// No built-in has that name.
     #[error("{0}")]
@@ -53,6 +66,12 @@ pub enum SpecError {
     /// The channel policy is not known.
     #[error("channels = {0} is not known. Write error, duplicate, dual_mono or downmix")]
     Policy(String),
+    /// The processing mode is not known.
+    #[error("mode = {0} is not known. Write offline or realtime")]
+    Mode(String),
+    /// A built-in device is given a processing mode.
+    #[error("mode makes no difference to {0}: built-in devices render the same in each. Remove it")]
+    BuiltinMode(String),
     /// An asset is named in a way that cannot be.
     #[error("{role} = {written} {problem}")]
     Asset {
@@ -76,19 +95,19 @@ pub fn parse(text: &str, folder: &Path) -> Result<DeviceSetup, SpecError> {
         name if name.trim().is_empty() => Err(SpecError::NoName(text.to_owned())),
         name => Ok(name),
     };
-    let device = match format {
-        "builtin" => {
+    let device = match (format, PluginFormat::from_word(format)) {
+        (_, Some(format)) => {
+            let (plugin, id) = split(head, '#');
+            format.device(PluginFile { plugin: named(plugin)?, id: id.map(named).transpose()? })
+        }
+        ("builtin", _) => {
             let name = named(head)?;
             match builtin::builtin(&name) {
                 Some(found) => DeviceSpec::Builtin { name: found.name.to_owned() },
                 None => return Err(SpecError::NoBuiltin(no_builtin(&name))),
             }
         }
-        "clap" => {
-            let (plugin, id) = split(head, '#');
-            DeviceSpec::Clap { plugin: named(plugin)?, id: id.map(named).transpose()? }
-        }
-        later if FORMATS.contains(&later) => return Err(SpecError::LaterFormat(later.to_owned())),
+        (later, _) if LATER_FORMATS.contains(&later) => return Err(SpecError::LaterFormat(later.to_owned())),
         _ => return Err(SpecError::NoFormat(text.to_owned())),
     };
     let mut setup = bare(device);
@@ -107,9 +126,9 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
     if name.is_empty() || value.is_empty() {
         return Err(SpecError::NoValue(unescape(written)));
     }
-    let roles = match &setup.device {
-        DeviceSpec::Builtin { name } => builtin::builtin(name).map_or(&[][..], |b| b.assets),
-        DeviceSpec::Clap { .. } => &[],
+    let roles = match setup.device.kind() {
+        DeviceKind::Builtin(name) => builtin::builtin(name).map_or(&[][..], |b| b.assets),
+        DeviceKind::Plugin(..) => &[],
     };
     match name.as_str() {
         "state" => setup.state = Some(folder.join(value)),
@@ -117,6 +136,13 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
         "channels" => {
             let policy = POLICIES.iter().find(|(word, _)| *word == value);
             setup.channels = policy.ok_or(SpecError::Policy(value))?.1;
+        }
+        "mode" => {
+            if let DeviceKind::Builtin(name) = setup.device.kind() {
+                return Err(SpecError::BuiltinMode(name.to_owned()));
+            }
+            let mode = MODES.iter().find(|(word, _)| *word == value);
+            setup.mode = mode.ok_or(SpecError::Mode(value))?.1;
         }
         role if roles.contains(&role) => match asset(&value, folder) {
             Ok(found) => drop(setup.assets.insert(name, found)),
@@ -134,10 +160,12 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
 
 /// Writes a device in one line, so that [`parse`] reads the same device again.
 pub fn display(setup: &DeviceSetup) -> String {
-    let mut text = match &setup.device {
-        DeviceSpec::Builtin { name } => format!("builtin:{}", escape(name)),
-        DeviceSpec::Clap { plugin, id: None } => format!("clap:{}", escape(plugin)),
-        DeviceSpec::Clap { plugin, id: Some(id) } => format!("clap:{}#{}", escape(plugin), escape(id)),
+    let mut text = match setup.device.kind() {
+        DeviceKind::Builtin(name) => format!("builtin:{}", escape(name)),
+        DeviceKind::Plugin(format, PluginFile { plugin, id }) => {
+            let id = id.as_ref().map_or_else(String::new, |id| format!("#{}", escape(id)));
+            format!("{}:{}{id}", format.word(), escape(plugin))
+        }
     };
     let mut parts = Vec::new();
     for (role, asset) in &setup.assets {
@@ -161,9 +189,13 @@ pub fn display(setup: &DeviceSetup) -> String {
             },
         ));
     }
-    if setup.channels != ChannelPolicy::Error {
+    if setup.channels != ChannelPolicy::default() {
         let word = POLICIES.iter().find(|(_, p)| *p == setup.channels).map_or("", |(word, _)| word);
         parts.push(("channels".to_owned(), word.to_owned()));
+    }
+    if setup.mode != ProcessMode::default() {
+        let word = MODES.iter().find(|(_, m)| *m == setup.mode).map_or("", |(word, _)| word);
+        parts.push(("mode".to_owned(), word.to_owned()));
     }
     for (index, (name, value)) in parts.iter().enumerate() {
         let mark = if index == 0 { '@' } else { ',' };
@@ -180,7 +212,8 @@ pub fn bare(device: DeviceSpec) -> DeviceSetup {
         state: None,
         preset: None,
         assets: Default::default(),
-        channels: ChannelPolicy::Error,
+        channels: ChannelPolicy::default(),
+        mode: ProcessMode::default(),
     }
 }
 

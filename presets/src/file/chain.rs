@@ -34,7 +34,7 @@ pub fn device(node: &Node, folder: &Path, collector: &Collector) -> Option<Place
             }
             let help = match closest(&scalar.text, builtin::names()) {
                 Some(name) => format!("Did you mean \"{name}\"?"),
-                None => "Write builtin:NAME, clap:PLUGIN, or a map such as { gain: -6 dB }.".to_owned(),
+                None => format!("Write {}, or a map such as {{ gain: -6 dB }}.", spec::FORMS),
             };
             collector.mistake_with(&node.place, format!("{} is not a device", node.shown()), help);
             None
@@ -47,7 +47,7 @@ pub fn device(node: &Node, folder: &Path, collector: &Collector) -> Option<Place
     }
 }
 
-/// Whether a text is a device in one line, not the path of a preset: `builtin:gain`, `clap:ZamTube`.
+/// Whether a text is a device in one line, not the path of a preset: `builtin:gain`, `vst3:ZamTube`.
 pub fn is_spec(text: &str) -> bool {
     spec::FORMATS.iter().any(|f| text.strip_prefix(f).is_some_and(|rest| rest.starts_with(':')))
 }

@@ -1,8 +1,9 @@
 //! A device that is written as a map.
 //!
-//! The map names its device in one of three ways: `builtin: NAME`, `clap: PLUGIN`, or a built-in's bare name with its
-//! main value behind it (`{ gain: -6 dB }`, `{ cabinet: v30.wav }`). Beside a built-in, every further field is a file
-//! in one of its roles or a parameter; a plugin's parameters stand below `params`, since their names are its own.
+//! The map names its device in one of three ways: `builtin: NAME`; a plugin format with the plugin, `clap: PLUGIN` or
+//! `vst3: PLUGIN`; or a built-in's bare name with its main value behind it (`{ gain: -6 dB }`, `{ cabinet: v30.wav }`).
+//! Beside a built-in, every further field is a file in one of its roles or a parameter; a plugin's parameters stand
+//! below `params`, since their names are its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,14 +11,13 @@ use std::path::Path;
 use super::PlacedDevice;
 use crate::builtin::{self, Builtin, Main};
 use crate::document::{Collector, Entry, Fields, Kind, Located, Node, Place, choice, closest, text};
-use crate::spec::{FORMATS, POLICIES, asset};
-use crate::{Asset, ChannelPolicy, DeviceSpec, Setting, Value};
+use crate::spec::{FORMATS, INSTEAD, LATER_FORMATS, MODES, POLICIES, asset};
+use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, PluginFormat, Setting, Value};
 
 /// Fields that draw at random. The format has a place for them; this version sets constants only.
 const DRAWS: &[&str] = &["uniform", "log_uniform", "normal", "integer", "choice", "one_of", "pool", "draw"];
 /// Fields of a device that the format has a place for.
 const LATER: &[&str] = &["sidechain", "automation", "weight", "probability", "input"];
-const LATER_DEVICES: &[&str] = &["vst3", "lv2", "nam"];
 
 /// The parts of a device as they are found.
 struct Parts<'c> {
@@ -31,9 +31,9 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
     if let Some(draw) = entries.iter().find(|e| DRAWS.contains(&e.key.value.as_str())) {
         return refuse(&draw.key, collector);
     }
-    if let Some(entry) = LATER_DEVICES.iter().find_map(|name| has(name)) {
+    if let Some(entry) = LATER_FORMATS.iter().find_map(|name| has(name)) {
         let message = format!("{} devices are not part of this version", entry.key.value);
-        collector.mistake_with(&entry.key.place, message, "Use clap or builtin devices.");
+        collector.mistake_with(&entry.key.place, message, format!("{INSTEAD}."));
         return None;
     }
     if let Some(entry) = has("builtin") {
@@ -43,8 +43,12 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
         parts.builtin_fields(node, found, entry);
         return Some(parts.device);
     }
-    if let Some(entry) = has("clap") {
-        return plugin(node, entry, folder, collector);
+    let mut plugins = PluginFormat::ALL.into_iter().filter_map(|format| Some((format, has(format.word())?)));
+    if let Some((format, entry)) = plugins.next() {
+        if let Some((_, second)) = plugins.next() {
+            return two_devices(entry, second, collector);
+        }
+        return plugin(format, node, entry, folder, collector);
     }
     let mut named = entries.iter().filter_map(|e| builtin::builtin(&e.key.value).map(|b| (e, b)));
     let Some((entry, found)) = named.next() else {
@@ -52,15 +56,13 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
         let guess = entries.iter().find_map(|e| Some((e, closest(&e.key.value, names())?)));
         let (place, help) = match guess {
             Some((entry, name)) => (&entry.key.place, format!("Did you mean \"{name}\"?")),
-            None => (&node.place, "Name it with builtin: NAME or clap: PLUGIN.".to_owned()),
+            None => (&node.place, "Name it with builtin: NAME, clap: PLUGIN or vst3: PLUGIN.".to_owned()),
         };
         collector.mistake_with(place, "this names no device", help);
         return None;
     };
     if let Some((second, _)) = named.next() {
-        let message = format!("{} and {} are two devices in one entry", entry.key.value, second.key.value);
-        collector.mistake_with(&second.key.place, message, "Write each as an entry of its own.");
-        return None;
+        return two_devices(entry, second, collector);
     }
     let mut parts = Parts::new(found.name, entry.key.place.clone(), folder, collector);
     parts.main_value(found, entry);
@@ -68,17 +70,33 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
     Some(parts.device)
 }
 
-fn plugin(node: &Node, entry: &Entry, folder: &Path, collector: &Collector) -> Option<PlacedDevice> {
-    let name = text("clap", &entry.value, collector)?;
-    let fields = Fields::of("a clap device", node, collector)?;
-    fields.get("clap");
+fn plugin(
+    format: PluginFormat,
+    node: &Node,
+    entry: &Entry,
+    folder: &Path,
+    collector: &Collector,
+) -> Option<PlacedDevice> {
+    let plugin = text(format.word(), &entry.value, collector)?;
+    let what = format!("a {} device", format.word());
+    let fields = Fields::of(&what, node, collector)?;
+    fields.get(format.word());
     let id = fields.text("id").map(|id| id.value);
     let mut parts = Parts::new("", entry.value.place.clone(), folder, collector);
-    parts.device.setup.device = DeviceSpec::Clap { plugin: name, id };
+    parts.device.setup.device = format.device(PluginFile { plugin, id });
     parts.common(&fields);
+    if let Some(mode) = fields.choice("mode", MODES) {
+        parts.device.setup.mode = mode;
+    }
     fields.later(LATER);
     fields.finish();
     Some(parts.device)
+}
+
+fn two_devices<T>(first: &Entry, second: &Entry, collector: &Collector) -> Option<T> {
+    let message = format!("{} and {} are two devices in one entry", first.key.value, second.key.value);
+    collector.mistake_with(&second.key.place, message, "Write each as an entry of its own.");
+    None
 }
 
 impl<'c> Parts<'c> {
@@ -114,6 +132,13 @@ impl<'c> Parts<'c> {
         fields.later(LATER);
         for entry in fields.entries() {
             let name = entry.key.value.as_str();
+            if name == "mode" {
+                // Built-in devices take no shortcuts in real time, so what was expected of it would not happen.
+                let message = format!("mode makes no difference to {}", found.name);
+                let help = "Built-in devices render the same in each. Remove it.";
+                self.collector.mistake_with(&entry.key.place, message, help);
+                continue;
+            }
             if !std::ptr::eq(entry, named) && !COMMON.contains(&name) && !LATER.contains(&name) {
                 self.setting_or_asset(found, &entry.key, &entry.value);
             }

@@ -1,7 +1,7 @@
 //! The shape of a preset that people write.
 //!
 //! [`read`] gives a [`PlacedPreset`]: the preset with the place of everything that can turn out to be wrong only later,
-//! when its devices are looked at. [`load`] gives the [`Preset`] alone.
+//! when its devices are looked at. [`load`] gives the [`Preset`] alone. [`yaml`] writes one.
 //!
 //! ```
 //! # use tonemill_presets as presets;
@@ -18,12 +18,14 @@
 mod chain;
 mod entry;
 mod schema;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use chain::{chain, device, is_spec};
 pub use schema::{definitions, schema};
+pub use write::{WriteError, yaml};
 
 use crate::document::{Collector, Document, Fields, Kind, Mistakes, Node, Place};
 use crate::{DeviceSetup, Preset};

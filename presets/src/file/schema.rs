@@ -5,8 +5,9 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::PluginFormat;
 use crate::builtin::{BUILTINS, Builtin, Main};
-use crate::spec::POLICIES;
+use crate::spec::{MODES, POLICIES};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -77,16 +78,16 @@ fn preset_properties(versioned: bool) -> Value {
 fn device() -> Value {
     let mut forms = vec![
         json!({
-            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], or a built-in's name.",
+            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], vst3: likewise, or a built-in's name.",
             "type": "string",
             "anyOf": [
-                { "pattern": "^(builtin|clap):." },
+                { "pattern": format!("^(builtin|{}):.", PluginFormat::ALL.map(PluginFormat::word).join("|")) },
                 { "enum": BUILTINS.iter().map(|b| b.name).collect::<Vec<_>>() },
             ],
         }),
         named_builtin(),
-        plugin(),
     ];
+    forms.extend(PluginFormat::ALL.map(plugin));
     forms.extend(BUILTINS.iter().map(shorthand));
     json!({ "description": "One device with what is set on it.", "anyOf": forms })
 }
@@ -105,8 +106,15 @@ fn common() -> Map<String, Value> {
     }
 }
 
-fn named_builtin() -> Value {
+/// The fields that every built-in device may have. A processing mode makes no difference to it.
+fn common_builtin() -> Map<String, Value> {
     let mut properties = common();
+    properties.insert("mode".into(), Value::Bool(false));
+    properties
+}
+
+fn named_builtin() -> Value {
+    let mut properties = common_builtin();
     let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).collect();
     properties.insert("builtin".into(), json!({ "description": "Which built-in device.", "enum": names }));
     json!({
@@ -118,16 +126,19 @@ fn named_builtin() -> Value {
     })
 }
 
-fn plugin() -> Value {
+fn plugin(format: PluginFormat) -> Value {
     let mut properties = common();
-    let about = "A path, the name of a file in the plugin folders, or an id.";
-    properties.insert("clap".into(), json!({ "description": about, "type": "string" }));
-    let about = "Which plugin of the file; may be left out where the file holds one.";
+    let about = "A path, the name of a file in the plugin folders, or the id or name of a plugin.";
+    properties.insert(format.word().into(), json!({ "description": about, "type": "string" }));
+    let about = "Which plugin of the file, by id or name; may be left out where the file holds one.";
     properties.insert("id".into(), json!({ "description": about, "type": "string" }));
+    let modes: Vec<&str> = MODES.iter().map(|(word, _)| *word).collect();
+    let about = "How the plugin is told to treat time; offline where it is left out.";
+    properties.insert("mode".into(), json!({ "description": about, "enum": modes }));
     json!({
-        "description": "A CLAP plugin.",
+        "description": format!("A {} plugin.", format.name()),
         "type": "object",
-        "required": ["clap"],
+        "required": [format.word()],
         "properties": properties,
         "additionalProperties": false,
     })
@@ -135,7 +146,7 @@ fn plugin() -> Value {
 
 /// `{ gain: -6 dB }` and the like.
 fn shorthand(found: &Builtin) -> Value {
-    let mut properties = common();
+    let mut properties = common_builtin();
     let settings = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/value" } });
     let main = match found.main {
         Main::Parameter(_) => json!({ "anyOf": [{ "$ref": "#/$defs/value" }, { "type": "null" }, settings] }),
@@ -144,7 +155,8 @@ fn shorthand(found: &Builtin) -> Value {
     };
     properties.insert(found.name.into(), main);
     let others = BUILTINS.iter().map(|b| b.name).filter(|name| *name != found.name);
-    let others: Vec<Value> = others.chain(["builtin", "clap"]).map(|name| json!({ "required": [name] })).collect();
+    let others = others.chain(["builtin"]).chain(PluginFormat::ALL.map(PluginFormat::word));
+    let others: Vec<Value> = others.map(|name| json!({ "required": [name] })).collect();
     json!({
         "description": format!("The built-in {} with its main value; further fields are its parameters.", found.name),
         "type": "object",

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{Asset, ChannelPolicy, DeviceSpec, Setting, Value};
+use audio::device::ProcessMode;
+
+use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, Setting, Value};
 
 fn decode_text(text: &str) -> Result<Preset, String> {
     let collector = Collector::new();
@@ -68,9 +70,22 @@ fn files_of_a_preset_start_at_its_own_folder() {
 fn a_plugin_keeps_its_name_as_written_until_it_is_searched_for() {
     let device =
         one_device("{ clap: multi.clap, id: com.x.y, params: { Tube Drive: 3 }, channels: dual_mono }").unwrap();
-    assert_eq!(device.device, DeviceSpec::Clap { plugin: "multi.clap".into(), id: Some("com.x.y".into()) });
+    let file = PluginFile { plugin: "multi.clap".into(), id: Some("com.x.y".into()) };
+    assert_eq!(device.device, DeviceSpec::Clap(file));
     assert_eq!(device.params, [number("Tube Drive", 3.0)]);
     assert_eq!(device.channels, ChannelPolicy::DualMono);
+}
+
+#[test]
+fn every_plugin_format_takes_the_same_fields() {
+    let fields = "id: mda Piano, params: { Decay: 0.5 }, state: s, channels: duplicate, mode: realtime";
+    let clap = one_device(&format!("{{ clap: mda, {fields} }}")).unwrap();
+    let vst3 = one_device(&format!("{{ vst3: mda, {fields} }}")).unwrap();
+    let file = PluginFile { plugin: "mda".into(), id: Some("mda Piano".into()) };
+    assert_eq!(vst3.device, DeviceSpec::Vst3(file.clone()));
+    assert_eq!(vst3.mode, ProcessMode::Realtime);
+    assert_eq!(clap, DeviceSetup { device: DeviceSpec::Clap(file), ..vst3 });
+    assert_eq!(one_device("{ vst3: mda, mode: offline }"), one_device("vst3:mda"));
 }
 
 #[test]
@@ -78,10 +93,21 @@ fn every_mistake_is_told_at_its_place() {
     for (entry, message) in [
         ("{ gian: 3 }", "3:5: this names no device. Did you mean \"gain\"?"),
         ("{ builtin: revreb }", "3:14: there is no built-in device \"revreb\". Did you mean \"reverb\"?"),
-        ("{ vst3: ZamTube }", "3:5: vst3 devices are not part of this version. Use clap or builtin devices."),
+        ("{ lv2: urn:x }", "3:5: lv2 devices are not part of this version. Use clap, vst3 or builtin devices."),
+        ("{ vst3: X, parms: {} }", "3:14: a vst3 device has no field \"parms\". Did you mean \"params\"?"),
+        ("{ vst3: X, mode: life }", "3:20: mode = \"life\" is not known. Write offline or realtime."),
+        (
+            "{ clap: X, vst3: Y }",
+            "3:14: clap and vst3 are two devices in one entry. Write each as an entry of its own.",
+        ),
+        (
+            "{ gain: 3, mode: realtime }",
+            "3:14: mode makes no difference to gain. Built-in devices render the same in each. Remove it.",
+        ),
+        ("{ }", "3:3: this names no device. Name it with builtin: NAME, clap: PLUGIN or vst3: PLUGIN."),
         (
             "{ nam: x.nam, input: calibrated }",
-            "3:5: nam devices are not part of this version. Use clap or builtin devices.",
+            "3:5: nam devices are not part of this version. Use clap, vst3 or builtin devices.",
         ),
         (
             "{ gain: { uniform: [-6 dB, 3 dB] } }",
@@ -102,7 +128,7 @@ fn every_mistake_is_told_at_its_place() {
         ("{ builtin: compressor, sidechain: vox }", "3:26: sidechain is not part of this version. Remove it."),
         (
             "{ gain: }\n- distortion",
-            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN, or a map such as { gain: -6 dB }.",
+            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN, or a map such as { gain: -6 dB }.",
         ),
         (
             "{ builtin: gain, Gain: [1] }",
@@ -110,7 +136,7 @@ fn every_mistake_is_told_at_its_place() {
         ),
         ("{ gain: 3, Gain: 4 }", "3:20: Gain is set twice. Remove one of the two."),
         ("[]", "3:3: a device is expected here, not a list. Write a map such as { gain: -6 dB }."),
-        ("vst3:ZamTube", "3:3: vst3 devices are not part of this version. Use clap or builtin devices."),
+        ("lv2:urn:x", "3:3: lv2 devices are not part of this version. Use clap, vst3 or builtin devices."),
     ] {
         assert_eq!(one_device(entry).unwrap_err(), format!("library/crunch.yaml:{message}"), "for {entry}");
     }
@@ -150,7 +176,10 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"reverb": null}"#,
         r#"{"reverb": {"Mix": 0.5}, "params": {"Size": 2}}"#,
         r#"{"clap": "X", "id": "a.b", "params": {"A": true}, "state": "s", "preset": "p"}"#,
+        r#"{"vst3": "X", "id": "mda Piano", "params": {"A": 1}, "mode": "realtime"}"#,
+        r#"{"clap": "X", "mode": "offline"}"#,
         r#""reverb""#,
+        r#""vst3:X#Y@mode=realtime""#,
         r#""clap:X@A=1""#,
     ] {
         assert_eq!(both(good), (true, true), "for {good}");
@@ -159,7 +188,13 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"gian": 3}"#,
         r#"{"gain": 1, "pan": 2}"#,
         r#"{"builtin": "x"}"#,
-        r#"{"vst3": "X"}"#,
+        r#"{"lv2": "urn:x"}"#,
+        r#"{"clap": "X", "vst3": "X"}"#,
+        r#"{"vst3": "X", "mode": "live"}"#,
+        r#"{"vst3": "X", "gain": 3}"#,
+        r#"{"gain": 3, "vst3": "X"}"#,
+        r#"{"gain": 3, "mode": "realtime"}"#,
+        r#"{"builtin": "gain", "mode": "offline"}"#,
         r#"{"clap": "X", "parms": {}}"#,
         r#"{"clap": "X", "channels": "mono"}"#,
         r#"{"reverb": 0.5}"#,

@@ -9,10 +9,15 @@ fn a_specification_names_device_id_and_settings() {
     let setup =
         read("clap:/usr/lib/clap/ZamTube.clap#com.zam@Tube Drive=3.5,Tone Stack=British,channels=dual_mono").unwrap();
     let plugin = "/usr/lib/clap/ZamTube.clap".to_owned();
-    assert_eq!(setup.device, DeviceSpec::Clap { plugin, id: Some("com.zam".into()) });
+    assert_eq!(setup.device, DeviceSpec::Clap(PluginFile { plugin, id: Some("com.zam".into()) }));
     assert_eq!(setup.params[0], Setting { parameter: "Tube Drive".into(), value: Value::Number(3.5) });
     assert_eq!(setup.params[1], Setting { parameter: "Tone Stack".into(), value: Value::Text("British".into()) });
     assert_eq!(setup.channels, ChannelPolicy::DualMono);
+    let piano = read("vst3:mda-vst3#mda Piano@mode=realtime,#3=0.5").unwrap();
+    let file = PluginFile { plugin: "mda-vst3".into(), id: Some("mda Piano".into()) };
+    assert_eq!((piano.device, piano.mode), (DeviceSpec::Vst3(file), ProcessMode::Realtime));
+    assert_eq!(piano.params, [Setting { parameter: "#3".into(), value: Value::Number(0.5) }]);
+    assert_eq!(read("clap:a@mode=offline").unwrap(), read("clap:a").unwrap());
     let cabinet = read("builtin:cabinet@ir=v30.wav,Mix=50 %").unwrap();
     assert_eq!(cabinet.assets["ir"], Asset::File("here/v30.wav".into()));
 }
@@ -20,7 +25,7 @@ fn a_specification_names_device_id_and_settings() {
 #[test]
 fn a_backslash_takes_special_characters_as_they_are() {
     let setup = read(r"clap:C:\Plugins\a\@b.clap@Attack\, fast=1\=2,#7=x@y").unwrap();
-    assert_eq!(setup.device, DeviceSpec::Clap { plugin: r"C:\Plugins\a@b.clap".into(), id: None });
+    assert_eq!(setup.device, DeviceSpec::Clap(PluginFile { plugin: r"C:\Plugins\a@b.clap".into(), id: None }));
     assert_eq!(setup.params[0], Setting { parameter: "Attack, fast".into(), value: Value::Text("1=2".into()) });
     assert_eq!(setup.params[1], Setting { parameter: "#7".into(), value: Value::Text("x@y".into()) });
 }
@@ -28,10 +33,20 @@ fn a_backslash_takes_special_characters_as_they_are() {
 #[test]
 fn wrong_specifications_say_what_to_write() {
     for (text, message) in [
-        ("gain", "\"gain\" does not say what kind of device it is. Write builtin:NAME or clap:PLUGIN"),
-        ("au:Gain", "\"au:Gain\" does not say what kind of device it is. Write builtin:NAME or clap:PLUGIN"),
-        ("lv2:http", "lv2 devices are not part of this version. Use clap or builtin devices"),
-        ("clap:@A=1", "\"clap:@A=1\" names no device. Write builtin:NAME or clap:PLUGIN"),
+        ("gain", "\"gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
+        (
+            "au:Gain",
+            "\"au:Gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN",
+        ),
+        ("lv2:http", "lv2 devices are not part of this version. Use clap, vst3 or builtin devices"),
+        ("clap:@A=1", "\"clap:@A=1\" names no device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
+        ("vst3:", "\"vst3:\" names no device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
+        ("vst3:a#", "\"vst3:a#\" names no device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
+        ("vst3:a@mode=live", "mode = live is not known. Write offline or realtime"),
+        (
+            "builtin:gain@mode=realtime",
+            "mode makes no difference to gain: built-in devices render the same in each. Remove it",
+        ),
         ("builtin:gian", "there is no built-in device \"gian\". Did you mean \"gain\"?"),
         ("builtin:gain@Gain", "\"Gain\" sets nothing. Write Param=value, and a comma between two"),
         ("builtin:gain@Gain=", "\"Gain=\" sets nothing. Write Param=value, and a comma between two"),
@@ -44,12 +59,25 @@ fn wrong_specifications_say_what_to_write() {
 }
 
 #[test]
+fn messages_name_every_format_there_is() {
+    for format in PluginFormat::ALL {
+        assert!(FORMS.contains(&format!("{}:PLUGIN", format.word())), "{FORMS}");
+        assert!(INSTEAD.contains(format.word()), "{INSTEAD}");
+        assert!(FORMATS.contains(&format.word()) && !LATER_FORMATS.contains(&format.word()));
+    }
+    assert!(LATER_FORMATS.iter().all(|later| FORMATS.contains(later)));
+}
+
+#[test]
 fn what_is_displayed_reads_as_the_same_device() {
     use proptest::prelude::*;
     let word = "[a-zA-Z#@=,\\\\][a-zA-Z0-9 #@=,\\\\]{0,8}[a-zA-Z,\\\\]";
     let params = prop::collection::btree_map(word, prop::num::f64::NORMAL, 0..4);
-    proptest!(|(plugin in word, id in prop::option::of(word), params in params)| {
-        let mut setup = bare(DeviceSpec::Clap { plugin, id });
+    let format = prop::sample::select(PluginFormat::ALL.to_vec());
+    let mode = prop::sample::select(MODES.to_vec());
+    proptest!(|(format in format, plugin in word, id in prop::option::of(word), params in params, mode in mode)| {
+        let mut setup = bare(format.device(PluginFile { plugin, id }));
+        setup.mode = mode.1;
         setup.params = params.into_iter().map(|(parameter, v)| Setting { parameter, value: Value::Number(v) }).collect();
         setup.channels = ChannelPolicy::Duplicate;
         prop_assert_eq!(parse(&display(&setup), Path::new("")).unwrap(), setup);
