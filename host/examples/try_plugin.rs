@@ -5,11 +5,23 @@
 use std::path::Path;
 use std::time::Instant;
 
-use audio::device::{Block, DeviceError, Setup};
+use audio::device::{Block, DeviceError, DeviceInfo, Setup};
 use audio::{Buffer, Device, Event, EventBody, SampleRate, Transport};
 
 const RATE: SampleRate = SampleRate(48_000);
 const BLOCK: usize = 512;
+
+fn is_vst3(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "vst3")
+}
+
+fn list(path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
+    if is_vst3(path) { tonemill_host::vst3::list(path) } else { tonemill_host::clap::list(path) }
+}
+
+fn load(path: &Path, id: Option<&str>) -> Result<Box<dyn Device>, DeviceError> {
+    if is_vst3(path) { tonemill_host::vst3::load(path, id) } else { tonemill_host::clap::load(path, id) }
+}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -22,11 +34,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let path = Path::new(arguments.first().ok_or("which file?")?);
     let ids = match arguments.get(1) {
         Some(id) => vec![id.clone()],
-        None => tonemill_host::clap::list(path)?.into_iter().map(|info| info.id).collect(),
+        None => list(path)?.into_iter().map(|info| info.id).collect(),
     };
     for id in ids {
         let start = Instant::now();
-        let device = tonemill_host::clap::load(path, Some(&id))?;
+        let device = load(path, Some(&id))?;
         let loaded = start.elapsed();
         show(&*device, all);
         let report = render(device, seconds)?;
@@ -63,6 +75,9 @@ fn render(mut device: Box<dyn Device>, seconds: f64) -> Result<String, DeviceErr
     let mut pumps = 0;
     while device.pump().busy && pumps < 1000 {
         pumps += 1;
+    }
+    for bus in 1..device.ports().inputs.len() {
+        device.use_input(bus, true);
     }
     let mut processor = device.activate(Setup { sample_rate: RATE, max_block: BLOCK })?;
     let latency = device.latency();

@@ -5,6 +5,11 @@
 //! crate sees a pointer. What a check cannot prevent, such as a crash, ends the process; so plugins are loaded in
 //! worker processes only.
 
+mod binary;
+mod choose;
 pub mod clap;
 mod denormals;
+mod pump;
 mod role;
+#[allow(clippy::unnecessary_cast, reason = "the enumerations of VST3 are signed on Windows and unsigned elsewhere")]
+pub mod vst3;

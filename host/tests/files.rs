@@ -1,40 +1,11 @@
 //! Files that are no plugin, or not one for this machine. Each gets an error that says so; none ends the process.
 #![cfg(target_os = "linux")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+mod common;
 
-/// A directory that goes when the test ends.
-struct Scratch(PathBuf);
+use std::path::Path;
 
-impl Scratch {
-    fn new(name: &str) -> Scratch {
-        let path = std::env::temp_dir().join(format!("tonemill-files-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Scratch(path)
-    }
-
-    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, content).unwrap();
-        path
-    }
-
-    /// Compiles C into a shared library. Linking Rust needs a C compiler too, so one is there.
-    fn compile(&self, name: &str, source: &str) -> PathBuf {
-        let (source, library) = (self.file("source.c", source.as_bytes()), self.0.join(name));
-        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status().unwrap();
-        assert!(compiled.success());
-        library
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
-    }
-}
+use common::scratch::Scratch;
 
 fn fixture_bytes() -> Vec<u8> {
     std::fs::read(tonemill_fixtures::path()).unwrap()

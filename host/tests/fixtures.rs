@@ -2,7 +2,7 @@
 
 mod common;
 
-use audio::device::{DeviceError, ParameterId, ProcessError, Setup, Tail};
+use audio::device::{DeviceError, ParameterId, ProcessError, ProcessMode, Setup, Tail};
 use audio::{Buffer, EventBody};
 use common::*;
 
@@ -313,6 +313,18 @@ fn a_restart_is_asked_for_once_and_brings_the_new_latency() {
 fn the_thread_pool_runs_its_tasks_in_order_and_offline_mode_is_on() {
     let input = ramp(2, 100);
     assert_eq!(Stage::new(fixture("thread-pool"), 64).effect(&input, &[]).unwrap(), input);
+}
+
+#[test]
+fn the_mode_chosen_last_holds_from_the_next_activation_on() {
+    let input = ramp(1, 100);
+    let mut device = fixture("realtime-only");
+    for (mode, peak) in [(None, 0.0), (Some(ProcessMode::Realtime), input.peak()), (Some(ProcessMode::Offline), 0.0)] {
+        mode.into_iter().for_each(|mode| device.set_mode(mode));
+        let mut stage = Stage::new(device, 64);
+        assert_eq!(stage.effect(&input, &[]).unwrap().peak(), peak, "{mode:?}");
+        device = stage.stop();
+    }
 }
 
 #[test]

@@ -6,13 +6,18 @@ use std::path::PathBuf;
 
 use audio::Buffer;
 use common::*;
+use presets::PluginFormat;
 
 /// The installed plugin of that file name. Says so and gives nothing if it is not installed.
 fn installed(name: &str) -> Option<PathBuf> {
-    let found =
-        presets::folders::Folders::standard().list().iter().map(|folder| folder.join(name)).find(|path| path.exists());
+    let format = if name.ends_with(".vst3") { PluginFormat::Vst3 } else { PluginFormat::Clap };
+    let found = presets::folders::Folders::standard(format)
+        .list()
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.exists());
     if found.is_none() {
-        println!("SKIPPED: {name} is in none of the CLAP folders; install the package zam-plugins");
+        println!("SKIPPED: {name} is in none of the plugin folders; install the package zam-plugins");
     }
     found
 }
@@ -61,4 +66,30 @@ fn a_real_parameter_is_set_by_its_plain_value_and_worded() {
     assert!((device.value(drive).unwrap() - middle).abs() < 1e-5);
     let text = device.text(drive, middle).unwrap();
     assert!((device.parse(drive, &text).unwrap() - middle).abs() < 1e-4, "{text}");
+}
+
+#[test]
+fn the_same_setting_reaches_both_formats_of_a_plugin_and_its_state() {
+    let settings = [("ZamGEQ31", "Master Gain", 6.0), ("ZamDelay", "Feedback", 0.75), ("ZamTube", "Tube Drive", 6.5)];
+    for (name, parameter, value) in settings {
+        let files = (installed(&format!("{name}.clap")), installed(&format!("{name}.vst3")));
+        let (Some(clap), Some(vst3)) = files else { continue };
+        let set = |mut device: Box<dyn audio::Device>| {
+            let id = id(&*device, parameter);
+            device.set_value(id, value).unwrap();
+            device
+        };
+        let render = |device: Box<dyn audio::Device>| {
+            let input = pluck(device.ports().main_inputs(), 24_000);
+            Stage::new(device, 512).effect(&input, &[]).unwrap()
+        };
+        let vst3 = || tonemill_host::vst3::load(&vst3, None).unwrap();
+        let by_clap = render(set(tonemill_host::clap::load(&clap, None).unwrap()));
+        assert!(render(vst3()) != by_clap, "{name}: {parameter} is not heard");
+        assert!(render(set(vst3())) == by_clap, "{name}: {parameter} means something else in the other format");
+        let state = set(vst3()).save_state().unwrap();
+        let mut restored = vst3();
+        restored.load_state(&state).unwrap();
+        assert!(render(restored) == by_clap, "{name}: {parameter} is not in the state");
+    }
 }

@@ -1,6 +1,6 @@
 //! The host as the plugin sees it: what it may call, and what is remembered of it.
 //!
-//! A call from the plugin only notes something down; it is acted on between blocks, in [`super::pump`]. clack turns a
+//! A call from the plugin only notes something down; it is acted on between blocks, when the device is pumped. clack turns a
 //! panic in any of these into a failed call, so none crosses into C.
 
 use std::cell::{Cell, RefCell};
@@ -34,7 +34,7 @@ use clack_host::plugin::InitializedPluginHandle;
 use clack_host::utils::ClapId;
 
 use super::extension;
-use super::pump::Timers;
+use crate::pump::{Clock, Descriptor, Timers};
 use crate::role;
 
 /// Ties the three parts together for clack.
@@ -79,9 +79,9 @@ impl Shared<'_> {
 /// What only the main thread touches.
 pub(super) struct MainThread<'a> {
     shared: &'a Shared<'a>,
-    pub(super) timers: Timers,
-    #[cfg(unix)]
-    pub(super) descriptors: RefCell<Vec<super::pump::Descriptor>>,
+    pub(super) clock: RefCell<Clock>,
+    pub(super) timers: RefCell<Timers>,
+    pub(super) descriptors: RefCell<Vec<Descriptor>>,
     /// Parameter information, and with it cookies, is out of date.
     pub(super) stale_parameters: Cell<bool>,
     /// Values or texts changed from within.
@@ -96,8 +96,8 @@ impl<'a> MainThread<'a> {
     pub(super) fn new(shared: &'a Shared<'a>) -> Self {
         MainThread {
             shared,
-            timers: Timers::default(),
-            #[cfg(unix)]
+            clock: RefCell::default(),
+            timers: RefCell::default(),
             descriptors: RefCell::default(),
             stale_parameters: Cell::new(false),
             changed_values: Cell::new(false),
@@ -298,11 +298,15 @@ impl HostPresetLoadImpl for MainThread<'_> {
 
 impl HostTimerImpl for MainThread<'_> {
     fn register_timer(&self, period_ms: u32) -> Result<TimerId, HostError> {
-        Ok(self.timers.add(period_ms))
+        Ok(TimerId(self.timers.borrow_mut().add(period_ms)))
     }
 
     fn unregister_timer(&self, id: TimerId) -> Result<(), HostError> {
-        if self.timers.remove(id) { Ok(()) } else { Err(HostError::Message("there is no timer of that id")) }
+        if self.timers.borrow_mut().remove(id.0) {
+            Ok(())
+        } else {
+            Err(HostError::Message("there is no timer of that id"))
+        }
     }
 }
 
@@ -313,14 +317,14 @@ impl clack_extensions::posix_fd::HostPosixFdImpl for MainThread<'_> {
         if descriptors.iter().any(|known| known.fd == fd) {
             return Err(HostError::Message("the file descriptor is registered already"));
         }
-        descriptors.push(super::pump::Descriptor { fd, flags });
+        descriptors.push(descriptor(fd, flags));
         Ok(())
     }
 
     fn modify_fd(&self, fd: std::os::fd::RawFd, flags: clack_extensions::posix_fd::FdFlags) -> Result<(), HostError> {
         let mut descriptors = self.descriptors.borrow_mut();
         let known = descriptors.iter_mut().find(|known| known.fd == fd);
-        known.ok_or(HostError::Message("the file descriptor is not registered"))?.flags = flags;
+        *known.ok_or(HostError::Message("the file descriptor is not registered"))? = descriptor(fd, flags);
         Ok(())
     }
 
@@ -334,4 +338,12 @@ impl clack_extensions::posix_fd::HostPosixFdImpl for MainThread<'_> {
             Err(HostError::Message("the file descriptor is not registered"))
         }
     }
+}
+
+#[cfg(unix)]
+fn descriptor(fd: std::os::fd::RawFd, flags: clack_extensions::posix_fd::FdFlags) -> Descriptor {
+    use clack_extensions::posix_fd::FdFlags;
+
+    let is = |flag| flags.contains(flag);
+    Descriptor { fd, read: is(FdFlags::READ), write: is(FdFlags::WRITE), error: is(FdFlags::ERROR) }
 }

@@ -6,10 +6,11 @@ use std::ffi::CString;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use audio::device::{DeviceError, DeviceInfo, Parameter, ParameterId, Ports, Requests, Setup};
+use audio::device::{DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessMode, Requests, Setup};
 use audio::{Device, Event, Processor};
 use clack_extensions::preset_discovery::preset_data::Location;
 use clack_extensions::render::RenderMode;
+use clack_extensions::timer::TimerId;
 use clack_host::events::io::{InputEvents, OutputEvents};
 use clack_host::host::HostInfo;
 use clack_host::plugin::PluginInstance;
@@ -33,6 +34,7 @@ pub(super) struct ClapDevice {
     parameters: Vec<Parameter>,
     cookies: Cookies,
     layout: Layout,
+    mode: ProcessMode,
     /// The sample rate while active.
     sample_rate: Option<f64>,
 }
@@ -71,6 +73,7 @@ impl ClapDevice {
             parameters: Vec::new(),
             cookies: Cookies::default(),
             layout,
+            mode: ProcessMode::default(),
             sample_rate: None,
         };
         device.read_parameters();
@@ -132,13 +135,18 @@ impl ClapDevice {
         }
     }
 
-    /// Chooses between rendering modes; called while inactive.
-    fn go_offline(&mut self) {
+    /// Tells the plugin the mode that was chosen; called while inactive.
+    fn apply_mode(&mut self) {
         let Some(render) = &self.extensions.render else { return };
         let handle = self.instance.get_mut().plugin_handle();
-        // Such a plugin talks to hardware, and is run as it is.
-        if !render.has_realtime_requirement(&handle) && render.set(&handle, RenderMode::Offline).is_err() {
-            self.shared(|shared| shared.note("warning", "it refuses offline mode and renders as in real time"));
+        let (mode, refusal) = match self.mode {
+            // Such a plugin talks to hardware, and is run as it is.
+            ProcessMode::Offline if render.has_realtime_requirement(&handle) => return,
+            ProcessMode::Offline => (RenderMode::Offline, "it refuses offline mode and renders as in real time"),
+            ProcessMode::Realtime => (RenderMode::Realtime, "it refuses real-time mode"),
+        };
+        if render.set(&handle, mode).is_err() {
+            self.shared(|shared| shared.note("warning", refusal));
         }
     }
 }
@@ -191,7 +199,7 @@ impl Device for ClapDevice {
 
     fn save_state(&mut self) -> Result<Vec<u8>, DeviceError> {
         let state = self.extensions.state.as_ref();
-        let state = state.ok_or_else(|| DeviceError::State(format!("{} has no state to save", self.info.name)))?;
+        let state = state.ok_or_else(|| DeviceError::Stateless(self.info.name.clone()))?;
         let mut bytes = Vec::new();
         let saved = state.save(&self.instance.get_mut().plugin_handle(), &mut bytes);
         saved.map_err(|_| DeviceError::State(format!("{} could not save it", self.info.name)))?;
@@ -238,6 +246,10 @@ impl Device for ClapDevice {
         self.ports()
     }
 
+    fn set_mode(&mut self, mode: ProcessMode) {
+        self.mode = mode;
+    }
+
     fn activate(&mut self, setup: Setup) -> Result<Box<dyn Processor>, DeviceError> {
         let refuse = DeviceError::Activate;
         if self.sample_rate.is_some() {
@@ -247,7 +259,7 @@ impl Device for ClapDevice {
         let max_block = max_block.ok_or_else(|| refuse(format!("a block of {} frames", setup.max_block)))?;
         let process = self.instance.get_mut().raw_instance().process;
         let process = process.ok_or_else(|| refuse("the plugin has no process function".into()))?;
-        self.go_offline();
+        self.apply_mode();
         self.refresh();
         self.layout = self.read_ports().map_err(refuse)?;
 
@@ -311,24 +323,30 @@ impl ClapDevice {
     fn pump_timers(&mut self) {
         let frames = self.shared(|shared| shared.frames.load(Ordering::Relaxed));
         let rate = self.sample_rate;
-        self.main_thread(|main| main.timers.advance(frames, rate));
-        while let Some(id) = self.main_thread(|main| main.timers.take_due()) {
+        self.main_thread(|main| main.timers.borrow_mut().advance(main.clock.borrow_mut().step(frames, rate)));
+        while let Some(id) = self.main_thread(|main| main.timers.borrow_mut().take_due()) {
             let Some(timer) = &self.extensions.timer else { break };
-            timer.on_timer(&self.instance.get_mut().plugin_handle(), id);
+            timer.on_timer(&self.instance.get_mut().plugin_handle(), TimerId(id));
         }
     }
 
     #[cfg(unix)]
     fn pump_descriptors(&mut self) {
+        use clack_extensions::posix_fd::FdFlags;
+
         let Some(posix_fd) = &self.extensions.posix_fd else { return };
         let watched = self.main_thread(|main| main.descriptors.borrow().clone());
         if watched.is_empty() {
             return;
         }
-        for ready in super::pump::ready(&watched) {
+        for ready in crate::pump::ready(&watched) {
             // The one before may have had it taken off the list.
             if self.main_thread(|main| main.descriptors.borrow().iter().any(|known| known.fd == ready.fd)) {
-                posix_fd.on_fd(&self.instance.get_mut().plugin_handle(), ready.fd, ready.flags);
+                let mut flags = FdFlags::empty();
+                flags.set(FdFlags::READ, ready.read);
+                flags.set(FdFlags::WRITE, ready.write);
+                flags.set(FdFlags::ERROR, ready.error);
+                posix_fd.on_fd(&self.instance.get_mut().plugin_handle(), ready.fd, flags);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use audio::device::ParameterId;
 use audio::event::NoteId;
-use audio::{Event, EventBody, Transport};
+use audio::{Event, EventBody, Expression, Transport};
 use clap_sys::events::*;
 use clap_sys::fixedpoint::{CLAP_BEATTIME_FACTOR, CLAP_SECTIME_FACTOR};
 
@@ -19,6 +19,7 @@ union Raw {
     header: clap_event_header,
     note: clap_event_note,
     value: clap_event_param_value,
+    expression: clap_event_note_expression,
     midi: clap_event_midi,
     sysex: clap_event_midi_sysex,
 }
@@ -103,6 +104,17 @@ fn parameter(frame: u32, id: ParameterId, cookie: *mut std::ffi::c_void, value: 
     Raw { value }
 }
 
+/// The expressions of a note, as CLAP numbers them.
+const EXPRESSIONS: [(clap_note_expression, Expression); 7] = [
+    (CLAP_NOTE_EXPRESSION_VOLUME, Expression::Volume),
+    (CLAP_NOTE_EXPRESSION_PAN, Expression::Pan),
+    (CLAP_NOTE_EXPRESSION_TUNING, Expression::Tuning),
+    (CLAP_NOTE_EXPRESSION_VIBRATO, Expression::Vibrato),
+    (CLAP_NOTE_EXPRESSION_EXPRESSION, Expression::Expression),
+    (CLAP_NOTE_EXPRESSION_BRIGHTNESS, Expression::Brightness),
+    (CLAP_NOTE_EXPRESSION_PRESSURE, Expression::Pressure),
+];
+
 /// Notes and other messages in the one dialect chosen for the port; `None` if it has no words for it.
 fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
     let midi = |data| {
@@ -129,6 +141,20 @@ fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
         }
         EventBody::NoteOff { channel, key, velocity, .. } => {
             midi([0x80 | (channel & 15), key & 127, seven_bits(*velocity, 0.0)])
+        }
+        EventBody::Expression { channel, key, note, expression, value } if port.clap_notes => {
+            let header = header::<clap_event_note_expression>(frame, CLAP_EVENT_NOTE_EXPRESSION);
+            let note_id = note.and_then(|id| i32::try_from(id).ok()).unwrap_or(-1);
+            let (port_index, channel, key) = (port.port as i16, (*channel).into(), (*key).into());
+            let expression_id = EXPRESSIONS.iter().find(|(_, ours)| ours == expression)?.0;
+            let value = *value;
+            let expression =
+                clap_event_note_expression { header, expression_id, note_id, port_index, channel, key, value };
+            Some(Raw { expression })
+        }
+        // The one expression that MIDI has.
+        EventBody::Expression { channel, key, expression: Expression::Pressure, value, .. } => {
+            midi([0xa0 | (channel & 15), key & 127, seven_bits(*value, 0.0)])
         }
         EventBody::Midi { bytes } => midi(*bytes),
         EventBody::Sysex { bytes } if port.midi => {
@@ -201,6 +227,16 @@ unsafe fn read(event: *const clap_event_header) -> Option<EventBody> {
                 CLAP_EVENT_NOTE_ON if velocity > 0.0 => EventBody::NoteOn { channel, key, velocity, note },
                 _ => EventBody::NoteOff { channel, key, velocity, note },
             })
+        }
+        CLAP_EVENT_NOTE_EXPRESSION if holds(size_of::<clap_event_note_expression>()) => {
+            // SAFETY: as above; the kind and the size fit.
+            let event = unsafe { event.cast::<clap_event_note_expression>().read_unaligned() };
+            let channel = u8::try_from(event.channel).ok().filter(|channel| *channel < 16)?;
+            let key = u8::try_from(event.key).ok().filter(|key| *key < 128)?;
+            let note = NoteId::try_from(event.note_id).ok();
+            let expression = EXPRESSIONS.iter().find(|(id, _)| *id == event.expression_id)?.1;
+            let value = event.value;
+            value.is_finite().then_some(EventBody::Expression { channel, key, note, expression, value })
         }
         CLAP_EVENT_PARAM_VALUE if holds(size_of::<clap_event_param_value>()) => {
             // SAFETY: as above; the kind and the size fit.
@@ -319,6 +355,19 @@ mod tests {
         ];
         assert_eq!(copied(&events, MIDI_ONLY), (events.to_vec(), true));
         assert_eq!(copied(&events, CLAP_ONLY), (events[2..].to_vec(), false));
+    }
+
+    #[test]
+    fn an_expression_keeps_its_note_and_midi_knows_pressure_alone() {
+        let of = |expression, value| {
+            let body = EventBody::Expression { channel: 1, key: 61, note: Some(4), expression, value };
+            Event { frame: 5, body }
+        };
+        let all: Vec<Event> = EXPRESSIONS.iter().map(|(_, expression)| of(*expression, 0.75)).collect();
+        assert_eq!(copied(&all, CLAP_ONLY), (all.clone(), true));
+        let pressure = Event { frame: 5, body: EventBody::Midi { bytes: [0xa1, 61, 127] } };
+        assert_eq!(copied(&[of(Expression::Pressure, 1.0)], MIDI_ONLY), (vec![pressure], true));
+        assert_eq!(copied(&[of(Expression::Tuning, 1.0)], MIDI_ONLY), (vec![], false));
     }
 
     #[test]

@@ -141,16 +141,3 @@ fn describe(id: &CStr, descriptor: &PluginDescriptor) -> DeviceInfo {
         instrument: descriptor.features().any(|feature| feature == c"instrument"),
     }
 }
-
-impl Offer {
-    /// Id and name, for messages.
-    pub(super) fn label(&self) -> String {
-        format!("{} (\"{}\")", self.info.id, self.info.name)
-    }
-
-    #[cfg(test)]
-    pub(super) fn for_test(id: &str, name: &str) -> Offer {
-        let descriptor = PluginDescriptor::new(id, name);
-        Offer { info: describe(descriptor.id().unwrap(), &descriptor), id: CString::new(id).unwrap() }
-    }
-}

@@ -1,6 +1,10 @@
 //! Rendering a device in tests.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod child;
+pub mod scratch;
+pub mod trixie;
+
 use audio::device::{Block, DeviceError, ParameterId, ProcessError, Setup};
 use audio::{Buffer, Device, Event, EventBody, Processor, SampleRate, Transport};
 
@@ -12,6 +16,15 @@ pub fn fixture(id: &str) -> Box<dyn Device> {
 
 pub fn try_fixture(id: &str) -> Result<Box<dyn Device>, DeviceError> {
     tonemill_host::clap::load(&tonemill_fixtures::path(), Some(&format!("{}{id}", tonemill_fixtures::PREFIX)))
+}
+
+/// A VST3 fixture. The library is a single-file plugin as it lies there; bundles are for tests of files.
+pub fn vst3(name: &str) -> Box<dyn Device> {
+    try_vst3(name).unwrap()
+}
+
+pub fn try_vst3(name: &str) -> Result<Box<dyn Device>, DeviceError> {
+    tonemill_host::vst3::load(&tonemill_fixtures::path(), Some(&tonemill_fixtures::vst3::class_id(name)))
 }
 
 /// The id of the one parameter of that name.
@@ -37,14 +50,19 @@ pub struct Stage {
     pub device: Box<dyn Device>,
     processor: Option<Box<dyn Processor>>,
     pub produced: Vec<Event>,
-    position: u64,
+    /// The music at the next block. Only its frames advance by themselves.
+    pub transport: Transport,
     block: usize,
 }
 
 impl Stage {
-    pub fn new(mut device: Box<dyn Device>, block: usize) -> Stage {
-        let processor = device.activate(Setup { sample_rate: RATE, max_block: block }).unwrap();
-        Stage { device, processor: Some(processor), produced: Vec::new(), position: 0, block }
+    pub fn new(device: Box<dyn Device>, block: usize) -> Stage {
+        Stage::at_rate(device, RATE, block)
+    }
+
+    pub fn at_rate(mut device: Box<dyn Device>, rate: SampleRate, block: usize) -> Stage {
+        let processor = device.activate(Setup { sample_rate: rate, max_block: block }).unwrap();
+        Stage { device, processor: Some(processor), produced: Vec::new(), transport: Transport::start(rate), block }
     }
 
     pub fn processor(&mut self) -> &mut dyn Processor {
@@ -67,10 +85,7 @@ impl Stage {
             let within = |event: &&Event| (start..start + length).contains(&(event.frame as usize));
             let shift = |event: &Event| at(event.frame - start as u32, event.body.clone());
             let events: Vec<Event> = events.iter().filter(within).map(shift).collect();
-            let mut transport = Transport::start(RATE);
-            transport.steady_frame = self.position;
-            transport.frame = self.position as i64;
-            let mut produced = Vec::new();
+            let (transport, mut produced) = (self.transport.clone(), Vec::new());
             self.processor().process(&mut Block {
                 frames: length,
                 inputs: &mut ins,
@@ -82,7 +97,8 @@ impl Stage {
             self.produced.extend(produced.into_iter().map(|event| at(event.frame + start as u32, event.body)));
             whole.iter_mut().zip(&outs).for_each(|(whole, part)| whole.append(part));
             start += length;
-            self.position += length as u64;
+            self.transport.steady_frame += length as u64;
+            self.transport.frame += length as i64;
         }
         Ok(whole)
     }
@@ -91,6 +107,27 @@ impl Stage {
     pub fn effect(&mut self, input: &Buffer, events: &[Event]) -> Result<Buffer, ProcessError> {
         let outputs = self.run(std::slice::from_ref(input), input.frames(), events)?;
         Ok(outputs.into_iter().next().unwrap())
+    }
+
+    /// Renders an effect with no input but its main one, pumping after each block.
+    pub fn pumped(&mut self, input: &Buffer) -> Result<Buffer, ProcessError> {
+        let mut whole = Buffer::new(input.channel_count(), 0);
+        for start in (0..input.frames()).step_by(self.block) {
+            let end = (start + self.block).min(input.frames());
+            let part = input.channels().map(|channel| channel[start..end].to_vec()).collect();
+            whole.append(&self.effect(&Buffer::from_channels(part), &[])?);
+            self.device.pump();
+        }
+        Ok(whole)
+    }
+
+    /// The values that a parameter was reported to have, with their frames.
+    pub fn reports(&self, id: ParameterId) -> Vec<(u32, f64)> {
+        let of = |event: &Event| match event.body {
+            EventBody::Parameter { id: reported, value } if reported == id => Some((event.frame, value)),
+            _ => None,
+        };
+        self.produced.iter().filter_map(of).collect()
     }
 
     pub fn stop(mut self) -> Box<dyn Device> {

@@ -6,62 +6,67 @@
 //! descriptors cannot be tamed that way: they are polled without waiting, and a plugin whose sound depends on when its
 //! data arrives is not deterministic.
 
-use std::cell::{Cell, RefCell};
-
-use clack_extensions::timer::TimerId;
-
 /// Time that passes in a pump without sound.
 const IDLE_STEP_MS: f64 = 10.0;
 
-/// A plugin's timers and their clock.
+/// How much time passes from one pump to the next.
 #[derive(Default)]
-pub(super) struct Timers {
-    running: RefCell<Vec<Timer>>,
-    next_id: Cell<u32>,
-    now_ms: Cell<f64>,
-    frames_seen: Cell<u64>,
+pub(crate) struct Clock {
+    frames_seen: u64,
+}
+
+impl Clock {
+    /// Milliseconds since the last call, when `frames` frames have been processed in all.
+    pub(crate) fn step(&mut self, frames: u64, sample_rate: Option<f64>) -> f64 {
+        let passed = frames - std::mem::replace(&mut self.frames_seen, frames);
+        match sample_rate {
+            Some(rate) if passed > 0 => passed as f64 * 1000.0 / rate,
+            _ => IDLE_STEP_MS,
+        }
+    }
+}
+
+/// A plugin's timers.
+#[derive(Default)]
+pub(crate) struct Timers {
+    running: Vec<Timer>,
+    next_id: u32,
+    now_ms: f64,
 }
 
 #[derive(Clone, Copy)]
 struct Timer {
-    id: TimerId,
+    id: u32,
     period_ms: f64,
     due_ms: f64,
 }
 
 impl Timers {
-    pub(super) fn add(&self, period_ms: u32) -> TimerId {
-        let id = TimerId(self.next_id.get());
-        self.next_id.set(id.0 + 1);
+    pub(crate) fn add(&mut self, period_ms: u32) -> u32 {
+        let id = self.next_id;
+        self.next_id += 1;
         let period_ms = f64::from(period_ms.max(1));
-        self.running.borrow_mut().push(Timer { id, period_ms, due_ms: self.now_ms.get() + period_ms });
+        self.running.push(Timer { id, period_ms, due_ms: self.now_ms + period_ms });
         id
     }
 
     /// Whether there was one.
-    pub(super) fn remove(&self, id: TimerId) -> bool {
-        let mut running = self.running.borrow_mut();
-        let before = running.len();
-        running.retain(|timer| timer.id != id);
-        running.len() < before
+    pub(crate) fn remove(&mut self, id: u32) -> bool {
+        let before = self.running.len();
+        self.running.retain(|timer| timer.id != id);
+        self.running.len() < before
     }
 
-    /// Moves the clock to where `frames` frames have been processed.
-    pub(super) fn advance(&self, frames: u64, sample_rate: Option<f64>) {
-        let passed = frames - self.frames_seen.replace(frames);
-        let step = match sample_rate {
-            Some(rate) if passed > 0 => passed as f64 * 1000.0 / rate,
-            _ => IDLE_STEP_MS,
-        };
-        self.now_ms.set(self.now_ms.get() + step);
+    /// Lets this much time pass.
+    pub(crate) fn advance(&mut self, step_ms: f64) {
+        self.now_ms += step_ms;
     }
 
     /// The timer that is due longest, the older one of two; it is then due again one period from now. Missed periods
     /// are left out, so that a long block does not cause a flood.
-    pub(super) fn take_due(&self) -> Option<TimerId> {
-        let now = self.now_ms.get();
-        let mut running = self.running.borrow_mut();
-        let due = running.iter_mut().filter(|timer| timer.due_ms <= now);
+    pub(crate) fn take_due(&mut self) -> Option<u32> {
+        let now = self.now_ms;
+        let due = self.running.iter_mut().filter(|timer| timer.due_ms <= now);
         let timer = due.min_by(|a, b| a.due_ms.total_cmp(&b.due_ms).then(a.id.cmp(&b.id)))?;
         timer.due_ms = now + timer.period_ms;
         Some(timer.id)
@@ -69,24 +74,23 @@ impl Timers {
 }
 
 /// A file descriptor that a plugin wants watched.
-#[cfg(unix)]
-#[derive(Clone, Copy)]
-pub(super) struct Descriptor {
-    pub(super) fd: std::os::fd::RawFd,
-    pub(super) flags: clack_extensions::posix_fd::FdFlags,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Descriptor {
+    pub(crate) fd: i32,
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) error: bool,
 }
 
-/// Those of `watched` that are ready, with what they are ready for, without waiting.
+/// Those of `watched` that are ready, with what they are ready for, without waiting. Errors are always told.
 #[cfg(unix)]
-pub(super) fn ready(watched: &[Descriptor]) -> Vec<Descriptor> {
-    use clack_extensions::posix_fd::FdFlags;
-
+pub(crate) fn ready(watched: &[Descriptor]) -> Vec<Descriptor> {
     let asked = |descriptor: &Descriptor| {
         let mut events = 0;
-        if descriptor.flags.contains(FdFlags::READ) {
+        if descriptor.read {
             events |= libc::POLLIN;
         }
-        if descriptor.flags.contains(FdFlags::WRITE) {
+        if descriptor.write {
             events |= libc::POLLOUT;
         }
         libc::pollfd { fd: descriptor.fd, events, revents: 0 }
@@ -99,12 +103,14 @@ pub(super) fn ready(watched: &[Descriptor]) -> Vec<Descriptor> {
         return Vec::new();
     }
     let answered = |(descriptor, polled): (&Descriptor, &libc::pollfd)| {
-        let mut flags = FdFlags::empty();
-        flags.set(FdFlags::READ, polled.revents & (libc::POLLIN | libc::POLLHUP) != 0);
-        flags.set(FdFlags::WRITE, polled.revents & libc::POLLOUT != 0);
-        flags.set(FdFlags::ERROR, polled.revents & (libc::POLLERR | libc::POLLNVAL) != 0);
-        let flags = flags & (descriptor.flags | FdFlags::ERROR);
-        (!flags.is_empty()).then_some(Descriptor { fd: descriptor.fd, flags })
+        let is = |bits| polled.revents & bits != 0;
+        let answer = Descriptor {
+            fd: descriptor.fd,
+            read: descriptor.read && is(libc::POLLIN | libc::POLLHUP),
+            write: descriptor.write && is(libc::POLLOUT),
+            error: is(libc::POLLERR | libc::POLLNVAL),
+        };
+        (answer.read || answer.write || answer.error).then_some(answer)
     };
     watched.iter().zip(&polled).filter_map(answered).collect()
 }
@@ -115,25 +121,26 @@ mod tests {
 
     #[test]
     fn timers_follow_the_frames_and_miss_no_beat_twice() {
-        let timers = Timers::default();
+        let (mut clock, mut timers) = (Clock::default(), Timers::default());
+        let mut to = |timers: &mut Timers, frames| timers.advance(clock.step(frames, Some(48_000.0)));
         let (slow, fast) = (timers.add(20), timers.add(10));
-        timers.advance(480, Some(48_000.0));
+        to(&mut timers, 480);
         assert_eq!((timers.take_due(), timers.take_due()), (Some(fast), None));
         // Both are due at 20 ms; the older goes first.
-        timers.advance(960, Some(48_000.0));
+        to(&mut timers, 960);
         assert_eq!((timers.take_due(), timers.take_due(), timers.take_due()), (Some(slow), Some(fast), None));
         // A second at once is one call each, not a hundred.
-        timers.advance(48_960, Some(48_000.0));
+        to(&mut timers, 48_960);
         assert_eq!((timers.take_due(), timers.take_due(), timers.take_due()), (Some(fast), Some(slow), None));
         assert!(timers.remove(slow) && !timers.remove(slow));
     }
 
     #[test]
     fn without_sound_every_pump_is_a_step() {
-        let timers = Timers::default();
+        let (mut clock, mut timers) = (Clock::default(), Timers::default());
         let id = timers.add(30);
         let fired = (0..6).filter(|_| {
-            timers.advance(0, None);
+            timers.advance(clock.step(0, None));
             timers.take_due() == Some(id)
         });
         assert_eq!(fired.count(), 2);
@@ -145,13 +152,10 @@ mod tests {
         use std::io::Write;
         use std::os::fd::AsRawFd;
 
-        use clack_extensions::posix_fd::FdFlags;
-
         let (reader, mut writer) = std::io::pipe().unwrap();
-        let watched = [Descriptor { fd: reader.as_raw_fd(), flags: FdFlags::READ }];
+        let watched = [Descriptor { fd: reader.as_raw_fd(), read: true, write: false, error: false }];
         assert!(ready(&watched).is_empty());
         writer.write_all(b"x").unwrap();
-        let found = ready(&watched);
-        assert_eq!((found.len(), found[0].fd, found[0].flags), (1, reader.as_raw_fd(), FdFlags::READ));
+        assert_eq!(ready(&watched), watched);
     }
 }
