@@ -28,20 +28,34 @@ impl Chain {
         self.slots.last().map_or(channels, Slot::out_channels)
     }
 
-    /// Processes a block in place. `events` go to the first device. The error names the device.
+    /// Processes the block that starts at graph frame `frame` in place. `events` go to the first device. The error names
+    /// the device.
     pub(crate) fn process(
         &mut self,
         signal: &mut Buffer,
         events: &[Event],
         transport: &Transport,
+        frame: u64,
         watch: &mut dyn Watch,
     ) -> Result<(), (String, ProcessError)> {
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            watch.entering(slot.name(), transport.steady_frame);
+            watch.entering(slot.name(), frame);
             let events = if index == 0 { events } else { &[] };
             slot.process(signal, events, transport).map_err(|error| (slot.name().to_owned(), error))?;
         }
         Ok(())
+    }
+
+    /// Lets the first device, an instrument, play a block of silence that goes nowhere.
+    pub(crate) fn preroll(
+        &mut self,
+        signal: &mut Buffer,
+        transport: &Transport,
+        watch: &mut dyn Watch,
+    ) -> Result<(), (String, ProcessError)> {
+        let Some(slot) = self.slots.first_mut() else { return Ok(()) };
+        watch.entering(slot.name(), 0);
+        slot.process(signal, &[], transport).map_err(|error| (slot.name().to_owned(), error))
     }
 
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {

@@ -83,6 +83,10 @@ pub enum RenderError<E> {
     Sink(E),
 }
 
+/// Silence that instruments play before the music begins, in seconds, rounded up to whole blocks. Some lose the notes
+/// of their first block, while they fetch what they need; what they play of the silence is heard by nobody.
+const PREROLL_SECONDS: f64 = 0.1;
+
 /// A strip with its working memory.
 struct Node {
     strip: Strip,
@@ -195,10 +199,11 @@ impl Graph {
         let mut notes = Vec::new();
         let mut frame = 0;
         let mut cut = Buffer::default();
+        let preroll = self.preroll(&mut notes, watch)?;
         while running.iter().any(|r| !r.is_done()) {
             for index in 0..self.nodes.len() {
                 let (before, rest) = self.nodes.split_at_mut(index);
-                rest[0].advance(before, frame, self.block, &self.tempo, self.sample_rate, watch)?;
+                rest[0].advance(before, frame, preroll, self.block, &self.tempo, self.sample_rate, watch)?;
             }
             for (index, run) in running.iter_mut().enumerate().filter(|(_, r)| !r.is_done()) {
                 let node = &self.nodes[run.tap.strip.0];
@@ -221,6 +226,35 @@ impl Graph {
         Ok(notes)
     }
 
+    /// Lets every instrument play silence. Gives its frames, by which time has gone on for all devices.
+    fn preroll<E>(&mut self, notes: &mut Vec<String>, watch: &mut dyn Watch) -> Result<u64, RenderError<E>> {
+        let is_instrument = |node: &&mut Node| matches!(node.strip.source, Source::Events(_));
+        if !self.nodes.iter_mut().any(|node| is_instrument(&node)) {
+            return Ok(0);
+        }
+        let blocks = (PREROLL_SECONDS * self.sample_rate.hz() / self.block as f64).ceil() as u64;
+        let frames = blocks * self.block as u64;
+        for node in self.nodes.iter_mut().filter(is_instrument) {
+            for block in 0..blocks {
+                let steady_frame = block * self.block as u64;
+                let music = steady_frame as i64 - frames as i64;
+                let mut transport = self.tempo.transport_at(music, self.sample_rate);
+                (transport.steady_frame, transport.playing) = (steady_frame, false);
+                node.input.resize(self.block);
+                copy(&node.input, 0..self.block, &mut node.part);
+                let played = node.strip.chain.preroll(&mut node.part, &transport, watch);
+                played.map_err(|(device, source)| RenderError::Process {
+                    place: node.strip.name.clone(),
+                    device,
+                    frame: 0,
+                    source,
+                })?;
+                node.pump(0, notes)?;
+            }
+        }
+        Ok(frames)
+    }
+
     /// Takes the chains out by strip, to be deactivated.
     pub fn into_chains(self) -> Vec<Chain> {
         self.nodes.into_iter().map(|node| node.strip.chain).collect()
@@ -228,11 +262,13 @@ impl Graph {
 }
 
 impl Node {
-    /// Makes one block of `frames` at graph frame `frame` from the strips before.
+    /// Makes one block of `frames` at graph frame `frame` from the strips before. `preroll` frames went before the first.
+    #[expect(clippy::too_many_arguments, reason = "what a block needs of the graph, whose nodes are borrowed apart")]
     fn advance<E>(
         &mut self,
         before: &[Node],
         frame: u64,
+        preroll: u64,
         frames: usize,
         tempo: &TempoMap,
         sample_rate: SampleRate,
@@ -252,10 +288,11 @@ impl Node {
             copy(&self.input, range.clone(), &mut signal);
             self.collect_events(start, stop);
             let mut transport = tempo.transport_at(start, sample_rate);
-            transport.steady_frame = frame + range.start as u64;
+            let at = frame + range.start as u64;
+            transport.steady_frame = preroll + at;
             let chain = &mut self.strip.chain;
-            chain.process(&mut signal, &self.events, &transport, watch).map_err(|(device, source)| {
-                RenderError::Process { place: self.strip.name.clone(), device, frame: transport.steady_frame, source }
+            chain.process(&mut signal, &self.events, &transport, at, watch).map_err(|(device, source)| {
+                RenderError::Process { place: self.strip.name.clone(), device, frame: at, source }
             })?;
             if whole {
                 strip::apply(self.strip.level, &mut signal, &mut self.output);

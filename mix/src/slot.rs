@@ -1,6 +1,6 @@
 //! One place of a chain: a device, or one instance a channel, and what fits the signal to it.
 
-use audio::device::{Adaptation, DeviceError, ProcessError, Processor, Requests, Setup};
+use audio::device::{Adaptation, BusInfo, DeviceError, Ports, ProcessError, Processor, Requests, Setup};
 use audio::{Block, Buffer, Device, Event, Transport};
 
 /// A device with its processor and its buffers.
@@ -39,11 +39,8 @@ impl Slot {
         for mut device in devices {
             let processor = device.activate(setup)?;
             let ports = device.ports();
-            let buffers = |busses: &[audio::device::BusInfo]| -> Vec<Buffer> {
-                busses.iter().map(|bus| Buffer::new(bus.channels, setup.max_block)).collect()
-            };
-            let (inputs, outputs) = (buffers(&ports.inputs), buffers(&ports.outputs));
-            let latency = device.latency();
+            let (inputs, outputs) = (buffers(&ports.inputs, setup), buffers(&ports.outputs, setup));
+            let latency = plausible_latency(device.latency(), setup)?;
             let mut active = Active { device, processor: Some(processor), inputs, outputs, latency };
             active.settle(setup)?;
             instances.push(active);
@@ -150,9 +147,21 @@ impl Slot {
 
 impl Active {
     fn restart(&mut self, setup: Setup) -> Result<(), DeviceError> {
+        let main = |ports: &Ports| (ports.main_inputs(), ports.main_outputs());
+        let before = main(&self.device.ports());
         self.device.deactivate(self.processor.take().expect("an active device has its processor"));
         self.processor = Some(self.device.activate(setup)?);
-        self.latency = self.device.latency();
+        self.latency = plausible_latency(self.device.latency(), setup)?;
+        let ports = self.device.ports();
+        let after = main(&ports);
+        // What stands around it was made for the channels that it had.
+        if before != after {
+            return Err(DeviceError::Activate(format!(
+                "it changed its channels from {} in and {} out to {} in and {} out of its own accord",
+                before.0, before.1, after.0, after.1
+            )));
+        }
+        (self.inputs, self.outputs) = (buffers(&ports.inputs, setup), buffers(&ports.outputs, setup));
         Ok(())
     }
 
@@ -171,6 +180,25 @@ impl Active {
             }
         }
     }
+}
+
+fn buffers(busses: &[BusInfo], setup: Setup) -> Vec<Buffer> {
+    busses.iter().map(|bus| Buffer::new(bus.channels, setup.max_block)).collect()
+}
+
+/// Most seconds that a device may be late. The longest known look ahead by a few; what claims more has miscounted, and
+/// as many frames would have to be rendered before the first one that counts.
+const MOST_LATENCY_SECONDS: u64 = 60;
+
+/// The latency that a device reports, in frames. Fails if no device can be so late.
+pub fn plausible_latency(frames: u64, setup: Setup) -> Result<u64, DeviceError> {
+    let seconds = frames / u64::from(setup.sample_rate.0).max(1);
+    if seconds < MOST_LATENCY_SECONDS {
+        return Ok(frames);
+    }
+    Err(DeviceError::Activate(format!(
+        "it claims a latency of {frames} frames, which is {seconds} s. At most {MOST_LATENCY_SECONDS} s can be removed"
+    )))
 }
 
 /// Fills the main input of instance `index` from the signal.

@@ -4,8 +4,8 @@ use audio::device::{
     Adaptation, BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Processor, Requests,
     Setup, Tail,
 };
-use audio::{Block, Buffer, Device, SampleRate};
-use score::TempoMap;
+use audio::{Block, Buffer, Device, EventBody, SampleRate};
+use score::{TempoMap, TimedEvent};
 use tonemill_mix::{
     Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch,
 };
@@ -14,7 +14,9 @@ const RATE: SampleRate = SampleRate(48_000);
 const BLOCK: usize = 64;
 const UNITY: Level = Level::Stereo { gain: 1.0, pan: 0.0 };
 
-/// Delays by `latency` frames, says so, and multiplies by `gain`. Fails at `fails_at`.
+/// Delays by `latency` frames, says so, and multiplies by `gain`. Fails at `fails_at`. Asks for a restart if it is to
+/// have other channels. May claim another latency than it has. Each event is a one at its frame, except in the first
+/// `deaf` blocks.
 #[derive(Clone)]
 struct Known {
     info: DeviceInfo,
@@ -22,9 +24,14 @@ struct Known {
     latency: usize,
     gain: f32,
     fails_at: Option<u64>,
+    becomes: Option<usize>,
+    claim: Option<u64>,
+    deaf: usize,
 }
 
 struct Running {
+    blocks: usize,
+    steady: Option<u64>,
     rings: Vec<std::collections::VecDeque<f32>>,
     known: Known,
 }
@@ -39,7 +46,7 @@ fn known(channels: usize, latency: usize, gain: f32) -> Known {
         version: String::new(),
         instrument: false,
     };
-    Known { info, channels, latency, gain, fails_at: None }
+    Known { info, channels, latency, gain, fails_at: None, becomes: None, claim: None, deaf: 0 }
 }
 
 impl Device for Known {
@@ -76,15 +83,17 @@ impl Device for Known {
     }
     fn activate(&mut self, _: Setup) -> Result<Box<dyn Processor>, DeviceError> {
         let ring = std::iter::repeat_n(0.0, self.latency).collect();
-        Ok(Box::new(Running { rings: vec![ring; self.channels], known: self.clone() }))
+        Ok(Box::new(Running { blocks: 0, steady: None, rings: vec![ring; self.channels], known: self.clone() }))
     }
     fn latency(&self) -> u64 {
-        self.latency as u64
+        self.claim.unwrap_or(self.latency as u64)
     }
     fn pump(&mut self) -> Requests {
-        Requests::default()
+        Requests { restart: self.becomes.is_some(), ..Requests::default() }
     }
-    fn deactivate(&mut self, _: Box<dyn Processor>) {}
+    fn deactivate(&mut self, _: Box<dyn Processor>) {
+        self.channels = self.becomes.take().unwrap_or(self.channels);
+    }
 }
 
 impl Processor for Running {
@@ -92,10 +101,17 @@ impl Processor for Running {
         if self.known.fails_at.is_some_and(|at| block.transport.steady_frame >= at) {
             return Err(ProcessError::Failed);
         }
+        let now = block.transport.steady_frame;
+        assert!(self.steady.is_none_or(|expected| expected == now), "time goes on without a gap");
+        self.steady = Some(now + block.frames as u64);
+        self.blocks += 1;
         for (channel, ring) in self.rings.iter_mut().enumerate() {
             for frame in 0..block.frames {
                 ring.push_back(block.inputs[0].channel(channel)[frame] * self.known.gain);
                 block.outputs[0].channel_mut(channel)[frame] = ring.pop_front().unwrap();
+            }
+            for event in block.events.iter().filter(|_| self.blocks > self.known.deaf) {
+                block.outputs[0].channel_mut(channel)[event.frame as usize] = 1.0;
             }
         }
         Ok(())
@@ -235,9 +251,47 @@ fn a_failing_device_is_named_with_its_place_and_frame() {
 }
 
 #[test]
+fn a_latency_that_no_device_has_is_refused() {
+    let activate = |claim: u64| {
+        let device = Box::new(Known { claim: Some(claim), ..known(1, 0, 1.0) });
+        let setup = Setup { sample_rate: RATE, max_block: BLOCK };
+        Slot::activate("late".into(), vec![device], Adaptation::AsIs, 1, setup).map(|slot| slot.latency())
+    };
+    assert_eq!(activate(60 * 48_000 - 1), Ok(60 * 48_000 - 1));
+    let reason = "it claims a latency of 4294967295 frames, which is 89478 s. At most 60 s can be removed";
+    assert_eq!(activate(u32::MAX.into()), Err(DeviceError::Activate(reason.into())));
+}
+
+#[test]
+fn a_device_that_changes_its_channels_of_its_own_accord_is_refused_and_one_that_keeps_them_is_not() {
+    let activate = |becomes: usize| {
+        let device = Box::new(Known { becomes: Some(becomes), ..known(2, 7, 1.0) });
+        let setup = Setup { sample_rate: RATE, max_block: BLOCK };
+        Slot::activate("turncoat".into(), vec![device], Adaptation::AsIs, 2, setup).map(|slot| slot.latency())
+    };
+    assert_eq!(activate(2), Ok(7));
+    let reason = "it changed its channels from 2 in and 2 out to 1 in and 1 out of its own accord";
+    assert_eq!(activate(1), Err(DeviceError::Activate(reason.into())));
+}
+
+#[test]
 fn a_strip_cannot_feed_one_before_it() {
     let sum = |name: &str| Strip::new(name, Source::Sum(2), Chain::default(), UNITY);
     let strips = vec![sum("a"), sum("b").feeding(StripId(0), 1.0)];
     let error = Graph::new(strips, TempoMap::default(), RATE, BLOCK).err().unwrap();
     assert_eq!(error, GraphError::Order { from: "b".to_owned(), to: "a".to_owned() });
+}
+
+#[test]
+fn an_instrument_that_wakes_up_late_loses_no_note() {
+    let mut device = known(2, 0, 1.0);
+    device.deaf = 10;
+    let (name, setup) = ("sleepy".to_owned(), Setup { sample_rate: RATE, max_block: BLOCK });
+    let slot = Slot::activate(name, vec![Box::new(device)], Adaptation::AsIs, 0, setup).unwrap();
+    let note = |frame| TimedEvent { frame, body: EventBody::NoteOn { channel: 0, key: 60, velocity: 1.0, note: None } };
+    let source = Source::Events(vec![note(0), note(3), note(200)]);
+    let strip = Strip::new("drums", source, Chain::new(vec![slot]), Level::Direct);
+    let out = render(vec![strip], &[output(0, 300)]);
+    let heard: Vec<usize> = (0..300).filter(|n| out[0].channel(0)[*n] != 0.0).collect();
+    assert_eq!(heard, [0, 3, 200]);
 }
