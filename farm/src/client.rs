@@ -53,8 +53,8 @@ impl Client {
         Ok(Client { questions: Some(questions), thread: Some(thread) })
     }
 
-    /// Sends a request and waits for its answer: [`FromWorker::Examined`], [`FromWorker::Listed`] or, of a render,
-    /// [`FromWorker::Finished`]. Anything else is a mishap; [`FromWorker::Failed`] comes as [`Cause::Refused`].
+    /// Sends a request and waits for its answer: [`FromWorker::Examined`], [`FromWorker::Captured`],
+    /// [`FromWorker::Listed`] or, of a render, [`FromWorker::Finished`]. Anything else is a mishap; [`FromWorker::Failed`] comes as [`Cause::Refused`].
     pub fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
         let (answer, answered) = oneshot::channel();
         let questions = self.questions.as_ref().expect("it is there until the client is dropped");
@@ -175,7 +175,10 @@ impl Keeper {
                         live.order(Order::Kill);
                         Cause::Protocol { problem: "\"ready\" for an answer".into() }
                     }
-                    answer @ (FromWorker::Examined(_) | FromWorker::Listed { .. } | FromWorker::Finished { .. }) => {
+                    answer @ (FromWorker::Examined(_)
+                    | FromWorker::Captured(_)
+                    | FromWorker::Listed { .. }
+                    | FromWorker::Finished { .. }) => {
                         live.answered += 1;
                         self.live = Some(live);
                         if self.live.as_ref().is_some_and(|live| live.answered >= self.limits.recycle_after) {

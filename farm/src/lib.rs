@@ -4,7 +4,8 @@
 //! with their times come in, actions go out) and a thin part on one thread does: it starts processes, carries frames,
 //! kills, waits. What happens comes out as [`FarmEvent`]s, which a terminal, a log or a web page consume alike, and as
 //! lines of the [`journal`], from which the next run learns what is left to do. A failed attempt becomes a [`Report`].
-//! Before a run, a [`Client`] asks a worker what devices are, so that this process never loads a plugin.
+//! Before a run, a [`Client`] asks a worker what devices are, so that this process never loads a plugin; [`list`] asks
+//! many what plugin files hold.
 //!
 //! The contract with a worker, beside [`jobs::message`]:
 //!
@@ -22,6 +23,7 @@ mod event;
 mod exit;
 pub mod journal;
 mod limits;
+mod listing;
 mod lock;
 mod process;
 mod report;
@@ -36,6 +38,7 @@ pub use event::{FarmEvent, StopReason, Summary, WorkerId};
 pub use exit::{Exit, SignalName};
 pub use journal::Journal;
 pub use limits::Limits;
+pub use listing::{Candidate, Listing, ListingError, Looked, list};
 pub use lock::{Lock, LockError};
 pub use report::{Cause, Mishap, Report};
 pub use run::{FarmError, Run, lock, run, run_holding};

@@ -197,6 +197,7 @@ fn participle(phase: Phase) -> &'static str {
         Phase::Load => "loading",
         Phase::Configure => "configuring",
         Phase::Activate => "activating",
+        Phase::Save => "saving its state",
         Phase::Process => "processing",
         Phase::Write => "writing",
         Phase::Destroy => "unloading",

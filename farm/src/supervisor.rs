@@ -546,6 +546,7 @@ fn kind(message: &FromWorker) -> &'static str {
         FromWorker::Finished { .. } => "\"finished\"",
         FromWorker::Failed(_) => "\"failed\"",
         FromWorker::Examined(_) => "\"examined\"",
+        FromWorker::Captured(_) => "\"captured\"",
         FromWorker::Listed { .. } => "\"listed\"",
     }
 }

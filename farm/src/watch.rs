@@ -65,7 +65,7 @@ impl Watch {
 
     fn allowance(&self, limits: &Limits) -> Duration {
         match self.phase {
-            None | Some(Phase::Load | Phase::Configure | Phase::Activate) => limits.load,
+            None | Some(Phase::Load | Phase::Configure | Phase::Activate | Phase::Save) => limits.load,
             Some(Phase::Process | Phase::Destroy) => limits.stall,
             Some(Phase::Write) => limits.write,
         }

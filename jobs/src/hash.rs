@@ -12,8 +12,8 @@ pub struct Hashes {
 }
 
 impl Hashes {
-    /// The hash of a file in hex, or why it cannot be read. Of a directory, that of the names and contents of all files
-    /// in it, in order of their names.
+    /// The hash of a file in hex, or why it cannot be read. Of a directory, such as a bundle, that of the names and
+    /// contents of all files in it, in order of their names, linked ones included.
     pub fn of(&mut self, path: &Path) -> Result<String, String> {
         if let Some(known) = self.known.get(path) {
             return known.clone();
@@ -32,11 +32,9 @@ pub fn of_text(text: &str) -> String {
 fn hash(path: &Path) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     if path.is_dir() {
-        let mut files = Vec::new();
-        collect(path, &mut files)?;
         // Lengths stand in front, so that no two directories give the same bytes.
-        for file in files {
-            let name = file.strip_prefix(path).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+        for file in files_in(path)? {
+            let name = name_in(path, &file);
             hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
             hasher.update(&fs::metadata(&file)?.len().to_le_bytes());
             hasher.update_reader(File::open(&file)?)?;
@@ -47,17 +45,34 @@ fn hash(path: &Path) -> io::Result<String> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// All files in a folder, in order of their names, linked ones included.
+pub(crate) fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    collect(folder, &mut Vec::new(), &mut files)?;
+    Ok(files)
+}
+
+/// A file's name below a folder, the same on every system.
+pub(crate) fn name_in(folder: &Path, file: &Path) -> String {
+    file.strip_prefix(folder).unwrap_or(file).to_string_lossy().replace('\\', "/")
+}
+
+/// Lists the files in a folder; `above` are the real paths of the folders that lead to it.
+fn collect(folder: &Path, above: &mut Vec<PathBuf>, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    above.push(fs::canonicalize(folder)?);
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<io::Result<_>>()?;
     entries.sort();
     for path in entries {
-        // A link to a directory could lead round in a ring; what it names is another directory's content.
-        if fs::symlink_metadata(&path)?.is_dir() {
-            collect(&path, files)?;
+        if path.is_dir() {
+            // A link may lead back to where it is found from, and so round in a ring.
+            if !above.contains(&fs::canonicalize(&path)?) {
+                collect(&path, above, files)?;
+            }
         } else if path.is_file() {
             files.push(path);
         }
     }
+    above.pop();
     Ok(())
 }
 
@@ -90,5 +105,22 @@ mod tests {
         for other in [of(&[("a/x", "12"), ("b", "")]), of(&[("a/y", "1"), ("b", "2")]), of(&[("a/x", "1")])] {
             assert_ne!(plugin, other);
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_bundle_whose_binary_lies_behind_a_link_changes_with_it_and_rings_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("X.vst3/Contents")).unwrap();
+        fs::create_dir(at("built")).unwrap();
+        fs::write(at("built/X.so"), "1").unwrap();
+        std::os::unix::fs::symlink(at("built"), at("X.vst3/Contents/x86_64-linux")).unwrap();
+        std::os::unix::fs::symlink(at("X.vst3"), at("X.vst3/Contents/again")).unwrap();
+        let hash = || Hashes::default().of(&at("X.vst3")).unwrap();
+        let before = hash();
+        assert_eq!(hash(), before);
+        fs::write(at("built/X.so"), "2").unwrap();
+        assert_ne!(hash(), before);
     }
 }

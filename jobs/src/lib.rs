@@ -2,8 +2,9 @@
 //!
 //! The story in order: a job file becomes a [`plan::Plan`] of [`task::Task`]s with every mistake reported together;
 //! a task travels to a worker as a [`message::ToWorker`], comes back as [`message::FromWorker`], and each of its files
-//! becomes a line of the manifest ([`manifest::Record`]).
+//! becomes a line of the manifest ([`manifest::Record`]). What plugins there are stands in the [`catalogue`].
 
+pub mod catalogue;
 pub mod channels;
 pub mod file;
 pub mod frame;
@@ -17,6 +18,7 @@ pub mod position;
 pub mod resume;
 pub mod task;
 pub mod template;
+mod whole;
 
 /// The version of job, preset, plan and manifest files that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;

@@ -4,7 +4,7 @@ mod store;
 
 use std::path::PathBuf;
 
-use audio::device::DeviceInfo;
+use audio::device::{DeviceInfo, ProcessMode};
 use serde::{Deserialize, Serialize};
 
 use crate::message::ResolvedSetting;
@@ -59,10 +59,17 @@ pub struct DeviceRecord {
     pub place: String,
     /// Who it is.
     pub info: DeviceInfo,
+    /// How it was told to treat time; offline where absent.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: ProcessMode,
     /// Reported latency in frames.
     pub latency: u64,
     /// What was set, as the device understood it.
     pub settings: Vec<ResolvedSetting>,
+}
+
+fn is_default(mode: &ProcessMode) -> bool {
+    *mode == ProcessMode::default()
 }
 
 /// Seconds of wall-clock time.

@@ -9,6 +9,8 @@ use audio::device::{DeviceInfo, Parameter, Ports};
 use presets::DeviceSetup;
 use serde::{Deserialize, Serialize};
 
+pub use presets::PluginFormat;
+
 pub use crate::frame::{FrameBuffer, FrameError, encode_frame, read_frame, write_frame};
 use crate::manifest::Rendered;
 use crate::task::{AudioSettings, Task};
@@ -38,8 +40,20 @@ pub enum ToWorker {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signal: Option<usize>,
     },
+    /// Bring one device to life, apply its settings, and keep its state in a file. Answered by
+    /// [`FromWorker::Captured`].
+    Capture {
+        /// The device with all its settings.
+        setup: Box<DeviceSetup>,
+        /// Conditions to activate it under.
+        audio: AudioSettings,
+        /// Where its state is written, complete or not at all. What stands there is replaced.
+        state: PathBuf,
+    },
     /// List the plugins in a file without making any. Answered by [`FromWorker::Listed`].
     List {
+        /// What it is.
+        format: PluginFormat,
         /// A plugin file, or a directory that is one.
         path: PathBuf,
     },
@@ -82,6 +96,8 @@ pub enum FromWorker {
     Failed(Failure),
     /// The answer to [`ToWorker::Examine`].
     Examined(Box<Examination>),
+    /// The answer to [`ToWorker::Capture`].
+    Captured(Box<Captured>),
     /// The answer to [`ToWorker::List`] and [`ToWorker::ListBuiltin`].
     Listed {
         /// What the file holds.
@@ -99,6 +115,8 @@ pub enum Phase {
     Configure,
     /// Activating a device.
     Activate,
+    /// Asking a device for its state.
+    Save,
     /// Processing blocks.
     Process,
     /// Encoding and publishing files.
@@ -140,6 +158,32 @@ pub struct Examination {
     pub settings: Vec<Result<ResolvedSetting, SettingProblem>>,
     /// What else is wrong with the setup: assets, state.
     pub problems: Vec<String>,
+}
+
+impl Examination {
+    /// Whether the device took everything that was set.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty() && self.settings.iter().all(Result::is_ok)
+    }
+}
+
+/// One device with its state on disk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Captured {
+    /// What it is, with everything applied. Where anything is wrong with the setup, no state was written.
+    pub examination: Examination,
+    /// The file with its state; absent where it has none beside its parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateFile>,
+}
+
+/// A state as a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateFile {
+    /// Its size.
+    pub bytes: u64,
+    /// BLAKE3 of its content, in hex.
+    pub blake3: String,
 }
 
 /// A parameter with what it shows now.
@@ -200,4 +244,22 @@ pub enum SettingProblem {
         /// What its texts look like: those of the lowest and the highest value.
         examples: Vec<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_travels_to_a_worker_and_back_with_every_bit() {
+        use proptest::prelude::*;
+        proptest!(|(bits in any::<u64>())| {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            let setting = ResolvedSetting { id: 0, name: "Drive".to_owned(), value, text: None };
+            let wire = encode_frame(&setting).unwrap();
+            let back: ResolvedSetting = read_frame(&mut wire.as_slice()).unwrap().unwrap();
+            prop_assert_eq!(back.value.to_bits(), bits);
+        });
+    }
 }

@@ -112,7 +112,8 @@ fn slot(
     let in_channels = if notes { 0 } else { channels };
     let slot = Slot::activate(name.clone(), devices, adaptation, in_channels, setup)
         .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
-    built.devices.push(DeviceRecord { place: place.to_owned(), info, latency: slot.latency(), settings });
+    let mode = device_setup.mode;
+    built.devices.push(DeviceRecord { place: place.to_owned(), info, mode, latency: slot.latency(), settings });
     Ok(slot)
 }
 

@@ -1,20 +1,35 @@
 //! Settings onto devices.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use audio::Device;
-use audio::device::{DeviceError, Parameter, ParameterId};
+use audio::device::{DeviceError, DeviceInfo, Parameter, ParameterId};
 use jobs::message::{ResolvedSetting, SettingProblem};
-use presets::{DeviceSetup, DeviceSpec, Setting, Value};
+use presets::{DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting, Value};
 
-/// Brings a device to life, with nothing set on it.
+/// Brings a device to life, in the mode that it is to process in and with nothing else set on it.
 pub(crate) fn create(setup: &DeviceSetup) -> Result<Box<dyn Device>, DeviceError> {
-    match &setup.device {
-        DeviceSpec::Builtin { name } => devices::create(name, &setup.assets),
-        DeviceSpec::Clap { plugin, id } => {
+    let mut device = match setup.device.kind() {
+        DeviceKind::Builtin(name) => devices::create(name, &setup.assets)?,
+        DeviceKind::Plugin(format, PluginFile { plugin, id }) => {
             require_no_assets(plugin, &setup.assets)?;
-            host::clap::load(plugin.as_ref(), id.as_deref())
+            let load = match format {
+                PluginFormat::Clap => host::clap::load,
+                PluginFormat::Vst3 => host::vst3::load,
+            };
+            load(plugin.as_ref(), id.as_deref())?
         }
+    };
+    device.set_mode(setup.mode);
+    Ok(device)
+}
+
+/// Lists the plugins in a file without making any.
+pub(crate) fn list(format: PluginFormat, path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
+    match format {
+        PluginFormat::Clap => host::clap::list(path),
+        PluginFormat::Vst3 => host::vst3::list(path),
     }
 }
 
@@ -30,10 +45,10 @@ fn require_no_assets(plugin: &str, assets: &BTreeMap<String, presets::Asset>) ->
 
 /// What a device is called before it can say so itself.
 pub(crate) fn label(setup: &DeviceSetup) -> String {
-    match &setup.device {
-        DeviceSpec::Builtin { name } => name.clone(),
-        DeviceSpec::Clap { plugin, id: Some(id) } => format!("{id} ({plugin})"),
-        DeviceSpec::Clap { plugin, id: None } => plugin.clone(),
+    match setup.device.kind() {
+        DeviceKind::Builtin(name) => name.to_owned(),
+        DeviceKind::Plugin(_, PluginFile { plugin, id: Some(id) }) => format!("{id} ({plugin})"),
+        DeviceKind::Plugin(_, PluginFile { plugin, id: None }) => plugin.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use audio::Device;
 use audio::device::Setup;
 use jobs::message::{Examination, ExaminedParameter, Failure, FromWorker, Phase};
 use jobs::task::AudioSettings;
-use presets::DeviceSetup;
+use presets::{DeviceSetup, PluginFormat};
 
 use crate::configure;
 use crate::report::Reporter;
@@ -19,11 +19,25 @@ pub(crate) fn examine(
     signal: Option<usize>,
     reporter: &mut Reporter,
 ) -> io::Result<()> {
+    let Some((device, examination)) = look(setup, audio, signal, reporter)? else { return Ok(()) };
+    reporter.phase(Phase::Destroy, Some(&examination.info.name))?;
+    drop(device);
+    reporter.send(&FromWorker::Examined(Box::new(examination)))
+}
+
+/// The device itself and what there is to tell about it. `None` where it cannot be brought to life, which is then told
+/// already.
+pub(crate) fn look(
+    setup: &DeviceSetup,
+    audio: AudioSettings,
+    signal: Option<usize>,
+    reporter: &mut Reporter,
+) -> io::Result<Option<(Box<dyn Device>, Examination)>> {
     let label = configure::label(setup);
     reporter.phase(Phase::Load, Some(&label))?;
     let mut device = match configure::create(setup) {
         Ok(device) => device,
-        Err(error) => return refuse(reporter, Phase::Load, &label, &error.to_string()),
+        Err(error) => return refuse(reporter, Phase::Load, &label, &error.to_string()).map(|()| None),
     };
     let name = device.info().name.clone();
     reporter.phase(Phase::Configure, Some(&name))?;
@@ -48,9 +62,11 @@ pub(crate) fn examine(
     }
     reporter.phase(Phase::Activate, Some(&name))?;
     let mut latency = 0;
-    match device.activate(Setup { sample_rate: audio.sample_rate, max_block: audio.block_size as usize }) {
+    let conditions = Setup { sample_rate: audio.sample_rate, max_block: audio.block_size as usize };
+    match device.activate(conditions) {
         Ok(processor) => {
             latency = device.latency();
+            problems.extend(mix::plausible_latency(latency, conditions).err().map(|error| error.to_string()));
             device.pump();
             device.deactivate(processor);
         }
@@ -59,10 +75,7 @@ pub(crate) fn examine(
     let parameters = examined(device.as_ref(), device.parameters());
     let info = device.info().clone();
     let ports = device.ports();
-    let examination = Examination { info, ports, parameters, latency, settings, problems };
-    reporter.phase(Phase::Destroy, Some(&name))?;
-    drop(device);
-    reporter.send(&FromWorker::Examined(Box::new(examination)))
+    Ok(Some((device, Examination { info, ports, parameters, latency, settings, problems })))
 }
 
 fn examined(device: &dyn Device, parameters: Vec<audio::device::Parameter>) -> Vec<ExaminedParameter> {
@@ -81,10 +94,10 @@ fn examined(device: &dyn Device, parameters: Vec<audio::device::Parameter>) -> V
 }
 
 /// Lists the plugins of a file.
-pub(crate) fn list(path: &Path, reporter: &mut Reporter) -> io::Result<()> {
+pub(crate) fn list(format: PluginFormat, path: &Path, reporter: &mut Reporter) -> io::Result<()> {
     let label = path.display().to_string();
     reporter.phase(Phase::Load, Some(&label))?;
-    match host::clap::list(path) {
+    match configure::list(format, path) {
         Ok(plugins) => reporter.send(&FromWorker::Listed { plugins }),
         Err(error) => refuse(reporter, Phase::Load, &label, &error.to_string()),
     }
@@ -95,7 +108,8 @@ pub(crate) fn list_builtin(reporter: &mut Reporter) -> io::Result<()> {
     reporter.send(&FromWorker::Listed { plugins: devices::list() })
 }
 
-fn refuse(reporter: &mut Reporter, phase: Phase, device: &str, reason: &str) -> io::Result<()> {
+/// Says that a request fails at a device, and that no further attempt can cure that.
+pub(crate) fn refuse(reporter: &mut Reporter, phase: Phase, device: &str, reason: &str) -> io::Result<()> {
     reporter.send(&FromWorker::Failed(Failure {
         phase,
         device: Some(device.to_owned()),

@@ -5,6 +5,7 @@
 //! and files in `publish`; every step that a plugin could spoil is announced before it is taken.
 
 mod build;
+mod capture;
 mod configure;
 mod examine;
 mod guard;
@@ -52,7 +53,10 @@ fn serve(reporter: &mut Reporter) -> io::Result<()> {
             ToWorker::Examine { setup, audio, signal } => {
                 examine::examine(&setup, audio, signal, reporter).map(|()| true)
             }
-            ToWorker::List { path } => examine::list(&path, reporter).map(|()| true),
+            ToWorker::Capture { setup, audio, state } => {
+                capture::capture(&setup, audio, &state, reporter).map(|()| true)
+            }
+            ToWorker::List { format, path } => examine::list(format, &path, reporter).map(|()| true),
             ToWorker::ListBuiltin => examine::list_builtin(reporter).map(|()| true),
             ToWorker::Exit => Ok(false),
         }));

@@ -1,7 +1,7 @@
 //! Files that stand complete under their final names, or not at all.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use audio::measure::{Levels, Meter};
@@ -117,6 +117,22 @@ impl Unfinished {
         // The next attempt writes over what cannot be removed now.
         let _ = fs::remove_file(&self.partial);
     }
+}
+
+/// Writes bytes as a file. What stands under that name is replaced; where writing fails, nothing is left behind.
+pub(crate) fn whole(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    let partial = jobs::task::partial_path(path);
+    let write = || {
+        let mut file = system("create", &partial, File::create(&partial))?;
+        system("write", &partial, file.write_all(bytes))?;
+        system("sync", &partial, file.sync_all())?;
+        system("rename to its final name", &partial, fs::rename(&partial, path))?;
+        sync_folder(path)
+    };
+    write().inspect_err(|_| {
+        // The error at hand says more than that this one failed too.
+        let _ = fs::remove_file(&partial);
+    })
 }
 
 /// A rename is lasting once its folder is on the disk.

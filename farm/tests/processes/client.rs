@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use farm::{Cause, Client, SignalName};
-use jobs::message::{FromWorker, Phase, ToWorker};
+use jobs::message::{FromWorker, Phase, PluginFormat, ToWorker};
 use libtest_mimic::Trial;
 
 use crate::stage::{Stage, read};
@@ -26,7 +26,7 @@ fn client(stage: &Stage) -> Client {
 }
 
 fn list(client: &mut Client, what: &str) -> Result<FromWorker, Box<farm::Mishap>> {
-    client.ask(ToWorker::List { path: what.into() })
+    client.ask(ToWorker::List { format: PluginFormat::Clap, path: what.into() })
 }
 
 fn is_listed(answer: &Result<FromWorker, Box<farm::Mishap>>) -> bool {

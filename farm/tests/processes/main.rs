@@ -6,6 +6,7 @@ extern crate tonemill_farm as farm;
 
 mod aftermath;
 mod client;
+mod listing;
 mod runs;
 mod signals;
 mod stage;
@@ -27,7 +28,7 @@ fn main() {
         Some("be-a-worker") => worker::serve(),
         Some("be-a-farm") => stage::be_a_farm(&args[1..]),
         _ => {
-            let trials = [runs::trials(), aftermath::trials(), signals::trials(), client::trials()];
+            let trials = [runs::trials(), aftermath::trials(), signals::trials(), client::trials(), listing::trials()];
             let trials: Vec<Trial> = trials.into_iter().flatten().collect();
             libtest_mimic::run(&Arguments::from_args(), trials).exit();
         }

@@ -10,6 +10,7 @@ use jobs::manifest::{Rendered, Timings};
 use jobs::message::{Failure, FromWorker, Phase, ToWorker, read_frame, write_frame};
 use jobs::task::{Task, partial_path};
 use rustix::process::{Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
+use serde_json::json;
 
 /// How the process behaves before and beside its tasks.
 pub const HABIT: &str = "TONEMILL_TEST_HABIT";
@@ -38,8 +39,10 @@ pub fn serve() {
             }
             ToWorker::Exit => return,
             ToWorker::ListBuiltin => say(&mut connection, &FromWorker::Listed { plugins: vec![] }),
-            ToWorker::List { path } => list(&mut connection, &path.display().to_string()),
-            ToWorker::Examine { .. } => std::process::abort(),
+            ToWorker::List { path, .. } => {
+                list(&mut connection, &path.file_name().expect("a plugin has a name").to_string_lossy());
+            }
+            ToWorker::Examine { .. } | ToWorker::Capture { .. } => std::process::abort(),
         }
     }
 }
@@ -82,7 +85,14 @@ fn list(connection: &mut UnixStream, what: &str) {
             say(connection, &FromWorker::Phase { phase: Phase::Destroy, device: Some(what.into()) });
             sleep_forever();
         }
-        _ => say(connection, &FromWorker::Listed { plugins: vec![] }),
+        _ => {
+            // One plugin, which is called like the file and has the process for its id.
+            let id = std::process::id().to_string();
+            let plugin =
+                json!({ "format": "clap", "id": id, "name": what, "vendor": "", "version": "", "instrument": false });
+            let listed = json!({ "listed": { "plugins": [plugin] } });
+            say(connection, &serde_json::from_value(listed).expect("a message"));
+        }
     }
 }
 

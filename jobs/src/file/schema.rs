@@ -60,6 +60,8 @@ pub fn schema() -> Value {
 }
 
 fn own_definitions() -> Value {
+    // What begins like a device of a later version is no preset's path.
+    let later = format!("^({}):", presets::spec::LATER_FORMATS.join("|"));
     json!({
         "text": { "type": ["string", "number"] },
         "level": {
@@ -78,7 +80,7 @@ fn own_definitions() -> Value {
         },
         "tone": {
             "anyOf": [
-                { "description": "Preset files.", "type": "string", "minLength": 1, "not": { "pattern": "^(vst3|lv2|nam):" } },
+                { "description": "Preset files.", "type": "string", "minLength": 1, "not": { "pattern": later } },
                 { "allOf": [{ "$ref": "#/$defs/preset" }, { "required": ["name"] }] },
                 { "$ref": "#/$defs/device" },
             ],
@@ -92,7 +94,7 @@ fn own_definitions() -> Value {
         },
         "part": {
             "anyOf": [
-                { "type": "string", "minLength": 1, "not": { "pattern": "^(vst3|lv2|nam):" } },
+                { "type": "string", "minLength": 1, "not": { "pattern": later } },
                 { "$ref": "#/$defs/preset" },
                 { "$ref": "#/$defs/device" },
             ],

@@ -294,6 +294,8 @@ fn the_schema_takes_what_the_reader_takes() {
         track(r#"{"audio": "x", "gain": "-6 dB", "pan": 0, "mute": false, "bus": "b", "sends": {"b": -3}}"#),
         track(r#"{"midi": {"file": "x", "track": 2, "channel": 16}, "instrument": ["p.yaml", {"gain": 3}]}"#),
         track(r#"{"audio": "x", "tone": {"chain": ["reverb"]}}"#),
+        track(r#"{"audio": "x", "tone": {"vst3": "y", "id": "z", "mode": "realtime"}}"#),
+        track(r#"{"audio": "x", "tone": "vst3:y#z"}"#),
     ] {
         assert_eq!(both(&good), (true, true), "for {good}");
     }
@@ -310,7 +312,9 @@ fn the_schema_takes_what_the_reader_takes() {
         track(r#"{"audio": "x", "mute": "yes"}"#),
         track(r#"{"audio": "x", "midi": "y", "instrument": "z"}"#),
         track(r#"{"midi": "y"}"#),
-        track(r#"{"audio": "x", "tone": {"vst3": "y"}}"#),
+        track(r#"{"audio": "x", "tone": {"lv2": "y"}}"#),
+        track(r#"{"audio": "x", "tone": "lv2:y"}"#),
+        track(r#"{"audio": "x", "tone": {"vst3": "y", "mode": "live"}}"#),
         track(r#"{"audio": "x", "sends": ["b"]}"#),
         r#"{"tonemill": 2, "inputs": "a", "tones": "b", "output": {"path": "a.wav"}}"#.to_owned(),
     ] {

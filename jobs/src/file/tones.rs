@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use presets::DeviceSpec;
 use presets::document::{Collector, Fields, Kind, Located, Node, text};
 use presets::file::{PlacedPreset, decode_inline, device};
+use presets::{DeviceKind, PluginFile};
 
 use super::chain::is_path;
 use crate::glob::Glob;
@@ -118,9 +118,9 @@ fn tone(node: &Node, folder: &Path, collector: &Collector) -> Option<ToneForm> {
         }
         _ => {
             let device = device(node, folder, collector)?;
-            let name = match &device.setup.device {
-                DeviceSpec::Builtin { name } => name.clone(),
-                DeviceSpec::Clap { plugin, .. } => {
+            let name = match device.setup.device.kind() {
+                DeviceKind::Builtin(name) => name.to_owned(),
+                DeviceKind::Plugin(_, PluginFile { plugin, .. }) => {
                     Path::new(plugin).file_stem().map_or_else(|| plugin.clone(), |s| s.to_string_lossy().into_owned())
                 }
             };

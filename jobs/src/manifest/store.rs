@@ -1,7 +1,7 @@
 //! The manifest as a file: `manifest.jsonl`, one record a line.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use super::{Record, Rendered};
 use crate::paths;
 use crate::plan::{Header, Plan};
 use crate::task::Task;
+use crate::whole;
 
 /// The manifest's name in its folder.
 pub const FILE_NAME: &str = "manifest.jsonl";
@@ -147,27 +148,14 @@ pub fn merge(old: Vec<Record>, new: Vec<Record>, plan: &Plan) -> Vec<Record> {
 
 /// Writes a manifest whole: under another name first, then in place of the old one.
 pub fn write(path: &Path, records: &[Record]) -> Result<(), ManifestError> {
-    write_whole(path, records).map_err(|source| ManifestError::Write { path: path.to_owned(), source })
-}
-
-fn write_whole(path: &Path, records: &[Record]) -> io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let mut file = io::BufWriter::new(File::create(&partial)?);
-    for record in records {
-        serde_json::to_writer(&mut file, record)?;
-        file.write_all(b"\n")?;
-    }
-    file.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-    fs::rename(&partial, path)?;
-    // The new name is safe only when the folder is. Windows opens no folders.
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+    let lines = |file: &mut io::BufWriter<fs::File>| {
+        for record in records {
+            serde_json::to_writer(&mut *file, record)?;
+            file.write_all(b"\n")?;
+        }
+        Ok(())
+    };
+    whole::write(path, lines).map_err(|source| ManifestError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! Devices of a plan: found, examined, their settings made numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use presets::document::{Collector, Place, did_you_mean, without_point};
 use presets::file::PlacedDevice;
-use presets::folders::{Folders, Located};
-use presets::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Setting, Value};
+use presets::folders::Folders;
+use presets::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting, Value};
 
-use super::examiner::{ExamineError, Examiner, IdError};
+use super::examiner::{ExamineError, Examiner, locate};
 use super::sources::{Files, Sources};
 use crate::channels::{ChannelError, channels, plan_step};
 use crate::message::{Examination, ResolvedSetting, SettingProblem};
@@ -17,10 +17,11 @@ use crate::task::{AudioSettings, Source};
 
 /// What is known of the devices of a planning.
 pub(super) struct Devices<'a> {
-    folders: &'a Folders,
+    folders: &'a BTreeMap<PluginFormat, Folders>,
     examiner: &'a mut dyn Examiner,
     audio: AudioSettings,
-    located: HashMap<(String, PathBuf), Result<PathBuf, String>>,
+    /// By format, plugin as written and the folder that a path starts from.
+    located: HashMap<(PluginFormat, PluginFile, PathBuf), Result<PluginFile, String>>,
     /// By setup and signal, written as JSON: a setup holds numbers that cannot be compared for a map.
     examined: HashMap<String, Rc<Result<Examination, ExamineError>>>,
     pub warnings: Vec<String>,
@@ -45,7 +46,11 @@ pub(super) struct Signal<'a> {
 }
 
 impl<'a> Devices<'a> {
-    pub fn new(folders: &'a Folders, audio: AudioSettings, examiner: &'a mut dyn Examiner) -> Devices<'a> {
+    pub fn new(
+        folders: &'a BTreeMap<PluginFormat, Folders>,
+        audio: AudioSettings,
+        examiner: &'a mut dyn Examiner,
+    ) -> Devices<'a> {
         let (located, examined) = (HashMap::new(), HashMap::new());
         Devices { folders, examiner, audio, located, examined, warnings: Vec::new() }
     }
@@ -103,11 +108,11 @@ impl<'a> Devices<'a> {
     ) -> Option<DeviceSetup> {
         let mut setup = device.setup.clone();
         let mut whole = true;
-        if let DeviceSpec::Clap { plugin, id } = &mut setup.device {
-            match self.locate(plugin, id, &device.folder) {
-                Ok(path) => match files.source("plugin", &path, &device.place, collector) {
+        if let Some((format, file)) = setup.device.plugin_mut() {
+            match self.locate(format, file, &device.folder) {
+                Ok(()) => match files.source("plugin", Path::new(&file.plugin), &device.place, collector) {
                     Some(source) => {
-                        *plugin = source.path.clone();
+                        file.plugin = source.path.clone();
                         sources.add(source);
                     }
                     None => whole = false,
@@ -150,36 +155,18 @@ impl<'a> Devices<'a> {
         whole.then_some(setup)
     }
 
-    /// The file that a written plugin name means. Where the name is an id, it goes into `id`.
-    fn locate(&mut self, written: &str, id: &mut Option<String>, folder: &Path) -> Result<PathBuf, String> {
-        let is_id = matches!(self.folders.locate(written, folder), Ok(Located::Id));
-        let key = (written.to_owned(), folder.to_owned());
-        if !self.located.contains_key(&key) {
-            let found = match self.folders.locate(written, folder) {
-                Ok(Located::File(path)) => Ok(path),
-                Ok(Located::Id) => self.examiner.locate_id(written).map_err(|error| match error {
-                    IdError::Unknown { similar } => {
-                        let help = did_you_mean(&similar);
-                        let help =
-                            if help.is_empty() { "List what there is: tonemill plugins list.".into() } else { help };
-                        format!("no plugin has the name or id \"{written}\". {help}")
-                    }
-                    IdError::Several { files } => {
-                        let files: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
-                        let files = files.join(", ");
-                        format!(
-                            "several plugin files hold \"{written}\": {files}. Write the path of one, and id: {written}"
-                        )
-                    }
-                }),
-                Err(error) => Err(error.to_string()),
-            };
-            self.located.insert(key.clone(), found);
+    /// Makes of a plugin as written its file, and its id where that or its name was written.
+    fn locate(&mut self, format: PluginFormat, file: &mut PluginFile, folder: &Path) -> Result<(), String> {
+        let key = (format, file.clone(), folder.to_owned());
+        if let Some(known) = self.located.get(&key) {
+            *file = known.clone()?;
+            return Ok(());
         }
-        if is_id {
-            id.get_or_insert_with(|| written.to_owned());
-        }
-        self.located[&key].clone()
+        let nowhere = Folders::new(format, []);
+        let folders = self.folders.get(&format).unwrap_or(&nowhere);
+        let located = locate(format, file, folder, folders, self.examiner).map(|()| file.clone());
+        self.located.insert(key, located.clone());
+        located.map(drop)
     }
 
     fn examine(&mut self, setup: &DeviceSetup, signal: Option<usize>) -> Rc<Result<Examination, ExamineError>> {
@@ -195,17 +182,18 @@ impl<'a> Devices<'a> {
 
 /// The device in words.
 fn words(setup: &DeviceSetup) -> String {
-    match &setup.device {
-        DeviceSpec::Builtin { name } => name.clone(),
-        DeviceSpec::Clap { plugin, id } => match id {
+    match setup.device.kind() {
+        DeviceKind::Builtin(name) => name.to_owned(),
+        DeviceKind::Plugin(_, PluginFile { plugin, id }) => match id {
             Some(id) if id != plugin => format!("{plugin} ({id})"),
             _ => plugin.clone(),
         },
     }
 }
 
-/// Makes settings ids and numbers, and tells what is wrong with them.
-fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &PlacedDevice, collector: &Collector) {
+/// Makes the settings of `setup` ids and numbers, as its examination understood them, and tells whatever the device
+/// found wrong with them or with its state. `device` says where each stands.
+pub fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &PlacedDevice, collector: &Collector) {
     let name = &examination.info.name;
     for problem in &examination.problems {
         collector.mistake(&device.place, format!("{name}: {problem}"));
@@ -215,7 +203,7 @@ fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &PlacedDev
         collector.mistake(&device.place, format!("{name} was asked for {asked} settings and answered {answers}"));
         return;
     }
-    if let DeviceSpec::Clap { id, .. } = &mut setup.device {
+    if let Some((_, PluginFile { id, .. })) = setup.device.plugin_mut() {
         id.get_or_insert_with(|| examination.info.id.clone());
     }
     let mut set: Vec<u32> = Vec::new();

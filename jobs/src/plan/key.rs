@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use presets::{Asset, DeviceSetup, DeviceSpec};
+use presets::{Asset, DeviceSetup};
 use serde::Serialize;
 
 use crate::ENGINE;
@@ -69,10 +69,10 @@ impl Substitute<'_> {
 
     fn chain(&self, chain: &mut [DeviceSetup]) {
         for setup in chain {
-            if let DeviceSpec::Clap { plugin, .. } = &mut setup.device {
-                let mut path = PathBuf::from(&*plugin);
+            if let Some((_, file)) = setup.device.plugin_mut() {
+                let mut path = PathBuf::from(&file.plugin);
                 self.path(&mut path);
-                *plugin = path.to_string_lossy().into_owned();
+                file.plugin = path.to_string_lossy().into_owned();
             }
             let assets = setup.assets.values_mut().filter_map(|asset| match asset {
                 Asset::File(path) => Some(path),

@@ -12,14 +12,17 @@ mod session;
 mod sources;
 mod tones;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
+use presets::PluginFormat;
 use presets::document::Mistakes;
 use presets::folders::Folders;
 use serde::{Deserialize, Serialize};
 
-pub use examiner::{ExamineError, Examiner, IdError};
+pub use devices::freeze;
+pub use examiner::{ExamineError, Examiner, FindError, locate};
 
 use crate::file::{Collision, JobFile};
 use crate::task::Task;
@@ -61,14 +64,15 @@ pub struct Header {
 pub struct Options {
     /// The folder that relative output paths start from; the working directory where none is given.
     pub output_base: Option<PathBuf>,
-    /// Where plugins are searched.
-    pub folders: Folders,
+    /// Where the plugins of each format are searched.
+    pub folders: BTreeMap<PluginFormat, Folders>,
 }
 
 impl Options {
     /// The working directory and the folders that plugins are installed in.
     pub fn standard() -> Options {
-        Options { output_base: None, folders: Folders::standard() }
+        let folders = PluginFormat::ALL.map(|format| (format, Folders::standard(format)));
+        Options { output_base: None, folders: BTreeMap::from(folders) }
     }
 }
 

@@ -3,11 +3,12 @@
 mod bench;
 mod mistakes;
 
-use bench::Bench;
+use audio::device::ProcessMode;
+use bench::{Bench, FUZZ_CLASS};
+use presets::{DeviceSpec, PluginFile, Setting, Value};
 
 use super::*;
 use crate::task::{Deliver, Length, Render, Tempo, TrackSource};
-use presets::{DeviceSpec, Setting, Value};
 
 const TONES: &str =
     "tonemill: 1\ninputs: di/{id}.wav\ntones: [tones/*.yaml]\noutput: { path: 'out/{tone}/{id}.flac' }\n";
@@ -68,7 +69,7 @@ fn a_plan_holds_ids_numbers_and_absolute_paths_only() {
     let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
     assert_eq!(tone.input, bench.path("di/a.wav"));
     let plugin = bench.path("plugins/Fuzz.clap").to_str().unwrap().to_owned();
-    assert_eq!(tone.chain[0].device, DeviceSpec::Clap { plugin, id: Some("test.fuzz".into()) });
+    assert_eq!(tone.chain[0].device, DeviceSpec::Clap(PluginFile { plugin, id: Some("test.fuzz".into()) }));
     let number = |id: &str, value| Setting { parameter: id.into(), value: Value::Number(value) };
     assert_eq!(tone.chain[0].params, [number("#11", 0.4), number("#12", 3.0)]);
     let Render::Tone(tone) = &plan.tasks[0].render else { panic!("a tone is planned") };
@@ -85,14 +86,50 @@ fn each_device_is_examined_once_for_each_count_of_channels() {
 }
 
 #[test]
-fn an_id_is_found_by_whoever_lists_plugins() {
+fn ids_and_names_of_plugins_are_found_by_whoever_lists_plugins() {
     let bench = tones_bench();
     bench.write("plugins/Fuzz.clap", "binary");
-    bench.write("tones/loud.yaml", "tonemill: 1\nchain: [{ clap: test.fuzz }]\n");
-    let plan = bench.plan(TONES).unwrap();
-    let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
-    let plugin = bench.path("plugins/Fuzz.clap").to_str().unwrap().to_owned();
-    assert_eq!(tone.chain[0].device, DeviceSpec::Clap { plugin, id: Some("test.fuzz".into()) });
+    for (written, id) in [
+        ("test.fuzz", "test.fuzz"),
+        ("Fuzz Face", "test.fuzz"),
+        ("Fuzz/Wah", "test.fuzz"),
+        ("Fuzz Face, id: Fuzz", "Fuzz"),
+    ] {
+        bench.write("tones/loud.yaml", &format!("tonemill: 1\nchain: [{{ clap: {written} }}]\n"));
+        let plan = bench.plan(TONES).unwrap();
+        let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
+        let plugin = bench.path("plugins/Fuzz.clap").to_str().unwrap().to_owned();
+        assert_eq!(tone.chain[0].device, DeviceSpec::Clap(PluginFile { plugin, id: Some(id.into()) }), "{written}");
+    }
+}
+
+#[test]
+fn a_vst3_plugin_is_planned_by_name_path_and_class_id() {
+    let bench = tones_bench();
+    bench.write("plugins/Fuzz.vst3/Contents/x86_64-linux/Fuzz.so", "binary");
+    bench.write("plugins/Fuzz.clap", "another");
+    let plugin = bench.path("plugins/Fuzz.vst3").to_str().unwrap().to_owned();
+    let mut keys = Vec::new();
+    for (written, id) in [
+        ("Fuzz", "test.fuzz"),
+        ("../plugins/Fuzz.vst3", "test.fuzz"),
+        ("Fuzz.vst3, id: Fuzz", "Fuzz"),
+        (FUZZ_CLASS, FUZZ_CLASS),
+        (&FUZZ_CLASS.to_lowercase(), FUZZ_CLASS),
+    ] {
+        let chain = format!("tonemill: 1\nchain: [{{ vst3: {written}, mode: realtime, params: {{ Drive: 40 % }} }}]\n");
+        bench.write("tones/loud.yaml", &chain);
+        let plan = bench.plan(TONES).unwrap();
+        let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
+        let setup = &tone.chain[0];
+        let file = PluginFile { plugin: plugin.clone(), id: Some(id.into()) };
+        assert_eq!((&setup.device, setup.mode), (&DeviceSpec::Vst3(file), ProcessMode::Realtime), "for {written}");
+        assert_eq!(setup.params, [Setting { parameter: "#11".into(), value: Value::Number(0.4) }]);
+        let source = plan.tasks[2].sources.iter().find(|s| s.role == "plugin").unwrap();
+        assert_eq!(source.path, plugin);
+        keys.push(plan.tasks[2].key.clone());
+    }
+    assert_eq!(keys[0], keys[1], "where it was found does not count");
 }
 
 #[test]
@@ -188,11 +225,32 @@ fn a_key_changes_with_what_decides_the_content_and_with_nothing_else() {
         assert_eq!(changed(TONES), dependants, "after changing {file}");
         bench.write_bytes(file, &old);
     }
+    let loud = std::fs::read_to_string(bench.path("tones/loud.yaml")).unwrap();
+    bench.write("tones/loud.yaml", &loud.replace("clap: Fuzz", "clap: Fuzz, mode: offline"));
+    assert!(changed(TONES).is_empty(), "offline is what a plugin is without a word");
+    bench.write("tones/loud.yaml", &loud.replace("clap: Fuzz", "clap: Fuzz, mode: realtime"));
+    assert_eq!(changed(TONES), [2, 3]);
+    bench.write("tones/loud.yaml", &loud);
     bench.wav("di/b.wav", 1, 51);
     assert_eq!(changed(TONES), [1, 3]);
     bench.wav("di/b.wav", 1, 50);
     bench.write("tones/clean.yaml", "tonemill: 1\nchain: [{ gain: -7 }]\n");
     assert_eq!(changed(TONES), [0, 1]);
+}
+
+#[test]
+fn a_key_changes_with_the_binary_of_a_bundle() {
+    let bench = tones_bench();
+    let binary = "plugins/Fuzz.vst3/Contents/x86_64-linux/Fuzz.so";
+    bench.write(binary, "binary");
+    bench.write("tones/loud.yaml", "tonemill: 1\nchain: [{ vst3: Fuzz }]\n");
+    let keys = || bench.plan(TONES).unwrap().tasks.into_iter().map(|t| t.key).collect::<Vec<_>>();
+    let before = keys();
+    assert_eq!(keys(), before);
+    bench.write(binary, "newer!");
+    let after = keys();
+    assert_eq!(before[..2], after[..2]);
+    assert!(before[2] != after[2] && before[3] != after[3]);
 }
 
 #[test]

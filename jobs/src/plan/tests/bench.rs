@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use audio::device::{BusInfo, DeviceInfo, Parameter, ParameterFlags, ParameterId, Ports};
 use presets::folders::Folders;
-use presets::{DeviceSetup, DeviceSpec, Value};
+use presets::{DeviceKind, DeviceSetup, PluginFile, PluginFormat, Value};
 
 use crate::file;
 use crate::message::{Examination, ExaminedParameter, ResolvedSetting, SettingProblem};
-use crate::plan::{ExamineError, Examiner, IdError, Options, Plan, build};
+use crate::plan::{ExamineError, Examiner, FindError, Options, Plan, build};
 use crate::task::AudioSettings;
 
 pub struct Bench {
@@ -79,7 +79,8 @@ impl Bench {
     /// Plans, with the folder's own name taken out of what is told.
     pub fn plan_into(&self, job: &str, output_base: Option<PathBuf>) -> Result<Plan, String> {
         self.write("job.yaml", job);
-        let options = Options { output_base, folders: Folders::new([self.path("plugins")]) };
+        let folders = PluginFormat::ALL.map(|format| (format, Folders::new(format, [self.path("plugins")])));
+        let options = Options { output_base, folders: folders.into() };
         let root = format!("{}/", self.root.display());
         let words = |mistakes: presets::document::Mistakes| mistakes.to_string().replace(&root, "");
         let job = file::read(&self.path("job.yaml")).map_err(words)?;
@@ -110,12 +111,30 @@ struct Table {
     examined: Rc<Cell<usize>>,
 }
 
+/// The class id of `Fuzz` as VST3.
+pub const FUZZ_CLASS: &str = "5653544D4441706D6461207069616E6F";
+
 impl Examiner for Table {
-    fn locate_id(&mut self, id: &str) -> Result<PathBuf, IdError> {
-        match id {
-            "test.fuzz" => Ok(self.plugins.join("Fuzz.clap")),
-            "test.twice" => Err(IdError::Several { files: vec!["/a.clap".into(), "/b.clap".into()] }),
-            _ => Err(IdError::Unknown { similar: vec!["test.fuzz".into()] }),
+    fn find(&mut self, format: PluginFormat, written: &PluginFile) -> Result<PluginFile, FindError> {
+        let file = |plugin: PathBuf, id: &str| PluginFile { plugin: plugin.display().to_string(), id: Some(id.into()) };
+        match (format, written.plugin.as_str()) {
+            (PluginFormat::Clap, "test.fuzz" | "Fuzz Face") => Ok(file(self.plugins.join("Fuzz.clap"), "test.fuzz")),
+            (PluginFormat::Clap, "test.twice") => {
+                let candidates = ["/a.clap", "/b, c.clap"].map(|path| file(path.into(), "test.twice"));
+                Err(FindError::Several { candidates: candidates.into() })
+            }
+            (PluginFormat::Vst3, id) if id.eq_ignore_ascii_case(FUZZ_CLASS) => {
+                Ok(file(self.plugins.join("Fuzz.vst3"), FUZZ_CLASS))
+            }
+            (PluginFormat::Clap, "test.fuz") => {
+                Err(FindError::Unknown { similar: vec!["test.fuzz".into()], broken: 0 })
+            }
+            (PluginFormat::Clap, "Lost/Found" | "test.lost") => {
+                Err(FindError::Unknown { similar: Vec::new(), broken: 2 })
+            }
+            (PluginFormat::Clap, "Fuzz/Wah") => Ok(file(self.plugins.join("Fuzz.clap"), "test.fuzz")),
+            (PluginFormat::Clap, "Fuz") => Err(FindError::Unknown { similar: vec!["Fuzz Face".into()], broken: 0 }),
+            _ => Err(FindError::Unknown { similar: Vec::new(), broken: 0 }),
         }
     }
 
@@ -126,9 +145,9 @@ impl Examiner for Table {
         signal: Option<usize>,
     ) -> Result<Examination, ExamineError> {
         self.examined.set(self.examined.get() + 1);
-        let name = match &setup.device {
-            DeviceSpec::Builtin { name } => name.clone(),
-            DeviceSpec::Clap { plugin, .. } => Path::new(plugin).file_stem().unwrap().to_str().unwrap().to_owned(),
+        let name = match setup.device.kind() {
+            DeviceKind::Builtin(name) => name.to_owned(),
+            DeviceKind::Plugin(_, file) => Path::new(&file.plugin).file_stem().unwrap().to_str().unwrap().to_owned(),
         };
         let asked = signal.and_then(|n| crate::channels::request(n, setup.channels).inputs).unwrap_or(2);
         let (inputs, outputs, parameters) = match name.as_str() {

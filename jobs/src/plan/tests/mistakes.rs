@@ -9,6 +9,7 @@ fn chain(chain: &str) -> String {
     for plugin in ["Fuzz", "Wide", "Arm"] {
         bench.write(&format!("plugins/{plugin}.clap"), "binary");
     }
+    bench.write("plugins/Fuzz.vst3/Contents/x86_64-linux/Fuzz.so", "binary");
     bench.write("tones/loud.yaml", &format!("tonemill: 1\nchain:\n- {chain}\n"));
     bench.plan(TONES).unwrap_err()
 }
@@ -58,13 +59,36 @@ fn every_mistake_about_a_device_points_at_its_word() {
         ("{ cabinet: ../tones }", "3:14: cannot use tones: it is a folder. Name a file."),
         (
             "{ clap: Fuz }",
-            "3:11: no plugin file is called \"Fuz\". Did you mean \"Fuzz\"? Searched plugins; CLAP_PATH adds folders.",
+            "3:11: no CLAP plugin is called \"Fuz\". Did you mean \"Fuzz\" or \"Fuzz Face\"? Searched plugins; CLAP_PATH adds folders.",
         ),
-        ("{ clap: ./Fuzz.clap }", "3:11: there is no plugin file tones/./Fuzz.clap."),
-        ("{ clap: test.fuz }", "3:11: no plugin has the name or id \"test.fuz\". Did you mean \"test.fuzz\"?"),
+        ("{ clap: ./Fuzz.clap }", "3:11: there is no CLAP plugin tones/./Fuzz.clap."),
+        (
+            "{ vst3: Fuz }",
+            "3:11: no VST3 plugin is called \"Fuz\". Did you mean \"Fuzz\"? Searched plugins; VST3_PATH adds folders.",
+        ),
+        ("{ vst3: ./Fuzz.vst3 }", "3:11: there is no VST3 plugin tones/./Fuzz.vst3."),
+        (
+            "{ clap: ../plugins/Fuzz.vst3 }",
+            "3:11: tones/../plugins/Fuzz.vst3 is a VST3 plugin. Write vst3: in front of it.",
+        ),
+        (
+            "{ vst3: 0123456789abcdef0123456789ABCDEF }",
+            "3:11: no VST3 plugin has the name or id \"0123456789abcdef0123456789ABCDEF\". List what there is: tonemill plugins list.",
+        ),
+        ("{ clap: test.fuz }", "3:11: no CLAP plugin has the name or id \"test.fuz\". Did you mean \"test.fuzz\"?"),
+        (
+            "{ clap: Lost/Found }",
+            "3:11: there is no CLAP plugin tones/Lost/Found. 2 files cannot be listed: tonemill plugins list --format clap says why.",
+        ),
+        (
+            "{ clap: test.lost }",
+            "3:11: no CLAP plugin has the name or id \"test.lost\". List what there is: tonemill plugins list. 2 files cannot be \
+             listed: tonemill plugins list --format clap says why.",
+        ),
         (
             "{ clap: test.twice }",
-            "3:11: several plugin files hold \"test.twice\": /a.clap, /b.clap. Write the path of one, and id: test.twice.",
+            "3:11: several CLAP plugins are called \"test.twice\": clap:/a.clap#test.twice, clap:/b\\, c.clap#test.twice. Write \
+             one of these, in a file as clap: \"/a.clap\" and id: \"test.twice\".",
         ),
     ] {
         assert_eq!(chain(written), format!("tones/loud.yaml:{message}"), "for {written}");
@@ -293,7 +317,7 @@ fn mistakes_of_job_presets_inputs_and_devices_come_together_and_nothing_stops_at
         "job.yaml:5:1: a job has no field \"sed\". Did you mean \"seed\"?",
         "tones/clean.yaml:2:1: a preset has no field \"chian\". Did you mean \"chain\"?",
         "tones/clean.yaml:3:17: Gain = 99 of gain is outside -60..24",
-        "tones/clean.yaml:3:31: no plugin file is called \"Nope\".",
+        "tones/clean.yaml:3:31: no CLAP plugin is called \"Nope\".",
         "tones/loud.yaml:2:11: this names no device. Did you mean \"gain\"?",
     ];
     assert_eq!(lines.len(), expected.len(), "{told}");
