@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use farm::Cause;
 use jobs::file::JobFile;
 use jobs::message::{FromWorker, ToWorker};
 use jobs::plan::Options;
@@ -11,7 +10,7 @@ use presets::{ChannelPolicy, DeviceSetup, spec};
 
 use crate::args::{ApplyArguments, Channels};
 use crate::examine::InWorker;
-use crate::workers::Asking;
+use crate::workers::{self, Asking};
 use crate::{Status, Trouble};
 
 /// `tonemill apply`: the same way as a job, with one task and one worker.
@@ -69,21 +68,12 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
             Ok(Status::Done)
         }
         Ok(_) => Err(Trouble { words: "the worker answered something else".to_owned(), status: Status::SomeFailed }),
-        Err(mishap) => {
-            let mut words = match &mishap.cause {
-                Cause::Refused { failure } => failure.reason.clone(),
-                _ => mishap.to_string(),
-            };
-            for line in &mishap.stderr {
-                words += &format!("\n    | {line}");
-            }
-            Err(Trouble { words, status: Status::SomeFailed })
-        }
+        Err(mishap) => Err(Trouble { words: workers::words(&mishap), status: Status::SomeFailed }),
     }
 }
 
 /// What stands for a file name in mistakes that are the command line's own.
-const COMMAND_LINE: &str = "command line";
+pub(crate) const COMMAND_LINE: &str = "command line";
 
 /// The arguments as a job, so that they are checked like one.
 fn job(arguments: &ApplyArguments, chain: &[DeviceSetup]) -> Result<JobFile, Trouble> {
@@ -110,7 +100,7 @@ fn job(arguments: &ApplyArguments, chain: &[DeviceSetup]) -> Result<JobFile, Tro
 }
 
 /// Mistakes in words; those of the command line without a position in it.
-fn told(mistakes: &Mistakes) -> Trouble {
+pub(crate) fn told(mistakes: &Mistakes) -> Trouble {
     let line = |mistake: &Mistake| match &*mistake.place.file {
         COMMAND_LINE => {
             let Mistake { message, help, .. } = mistake;

@@ -13,9 +13,24 @@ pub(crate) struct Arguments {
 }
 
 // Not doc comments: rustdoc would take the brackets for links.
-const SPEC_HELP: &str = "clap:PATH_OR_ID[#ID][@Param=value,...] or builtin:NAME[@...]";
-const DEVICE_HELP: &str =
-    "A device of the chain, in order: clap:PATH_OR_ID[#ID][@Param=value,...] or builtin:NAME[@...]";
+const SPEC_HELP: &str = "clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: likewise, or builtin:NAME[@...]";
+const DEVICE_HELP: &str = "A device of the chain, in order: clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: likewise, or builtin:NAME[@...]";
+
+/// The word of the built-in devices among the formats.
+pub(crate) const BUILTIN: &str = "builtin";
+
+/// The plugin formats.
+fn plugin_formats() -> clap::builder::PossibleValuesParser {
+    presets::PluginFormat::ALL.map(presets::PluginFormat::word).into()
+}
+
+/// The formats that can be listed.
+fn formats() -> clap::builder::PossibleValuesParser {
+    std::iter::once(BUILTIN)
+        .chain(presets::PluginFormat::ALL.map(presets::PluginFormat::word))
+        .collect::<Vec<_>>()
+        .into()
+}
 
 const EXIT_CODES: &str = "\
 Exit status:
@@ -35,6 +50,9 @@ pub(crate) enum Command {
     /// Find out what plugins and built-in devices there are and what they offer
     #[command(subcommand)]
     Plugins(PluginsCommand),
+    /// Keep a device's settings as a tone preset, and look into preset files
+    #[command(subcommand)]
+    Preset(PresetCommand),
     /// Print the JSON Schema of job or preset files
     Schema {
         /// Which kind of file
@@ -114,14 +132,24 @@ pub(crate) enum Channels {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginsCommand {
-    /// List the built-in devices and the plugins in the plugin folders
-    List {
+    /// Find all plugins in the plugin folders, and list what is new or changed
+    Scan {
+        /// Scan for one format only
+        #[arg(long, value_parser = plugin_formats())]
+        format: Option<String>,
+        /// List every file anew, whatever is known of it
+        #[arg(long)]
+        again: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
         #[command(flatten)]
+        scan: ScanArguments,
+        #[command(flatten)]
         process: ProcessArguments,
     },
+    /// List the built-in devices and the plugins in the plugin folders
+    List(ListArguments),
     /// Show a device's parameters, ranges, texts and ports
     Show {
         #[arg(help = SPEC_HELP)]
@@ -134,12 +162,90 @@ pub(crate) enum PluginsCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// List only what has all of these words in its name, vendor, id or file name
+    pub(crate) words: Vec<String>,
+    /// List one format only
+    #[arg(long, value_parser = formats())]
+    pub(crate) format: Option<String>,
+    /// List instruments only
+    #[arg(long, conflicts_with = "effect")]
+    pub(crate) instrument: bool,
+    /// List effects only
+    #[arg(long)]
+    pub(crate) effect: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) scan: ScanArguments,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PresetCommand {
+    /// Keep a device as it is with all its settings: a tone preset with its parameters, and its state beside it
+    Capture(CaptureArguments),
+    /// Show the devices of a tone preset as they are with everything applied, or what a .vstpreset holds
+    Show {
+        /// A tone preset, or a .vstpreset
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        process: ProcessArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaptureArguments {
+    #[arg(help = SPEC_HELP)]
+    pub(crate) spec: String,
+    /// The tone preset to write: .yaml
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Write the device's state to this file [default: beside the preset, under its name]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// The preset's name for people [default: that of its file]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Replace files that stand already
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum SchemaOf {
     /// Job files
     Job,
     /// Tone presets
     Preset,
+}
+
+/// Most time for listing one plugin file, in seconds, unless told otherwise.
+const SCAN_TIMEOUT: f64 = 30.0;
+
+/// How plugin files are listed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ScanArguments {
+    /// How many plugin files are listed at once [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    /// Give up on a plugin file that has not been listed after this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = SCAN_TIMEOUT, value_parser = seconds)]
+    pub(crate) scan_timeout: f64,
+}
+
+impl Default for ScanArguments {
+    fn default() -> ScanArguments {
+        ScanArguments { workers: None, scan_timeout: SCAN_TIMEOUT }
+    }
 }
 
 /// How worker processes are run.

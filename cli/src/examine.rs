@@ -1,16 +1,20 @@
 //! Finding out about devices for the plan, in a worker.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use farm::Cause;
+use jobs::catalogue::search;
 use jobs::message::{Examination, FromWorker, ToWorker};
-use jobs::plan::{ExamineError, Examiner, IdError};
+use jobs::plan::{ExamineError, Examiner, FindError};
 use jobs::task::AudioSettings;
-use presets::DeviceSetup;
-use presets::document::{did_you_mean, similar};
+use presets::document::{Collector, Place};
+use presets::file::PlacedDevice;
 use presets::folders::Folders;
+use presets::{DeviceSetup, PluginFile, PluginFormat};
 
-use crate::workers::Asking;
+use crate::Trouble;
+use crate::apply::{COMMAND_LINE, told};
+use crate::workers::{self, Asking};
 
 /// Examines devices in a worker process, one at a time.
 pub(crate) struct InWorker<'a> {
@@ -18,32 +22,13 @@ pub(crate) struct InWorker<'a> {
 }
 
 impl Examiner for InWorker<'_> {
-    fn locate_id(&mut self, id: &str) -> Result<PathBuf, IdError> {
-        let mut files = Vec::new();
-        let mut ids = Vec::new();
-        for folder in Folders::standard().by_folder() {
-            for path in folder {
-                // A file that cannot be listed cannot be the one that is meant, as far as anybody can tell.
-                let Ok(FromWorker::Listed { plugins }) = self.asking.ask(ToWorker::List { path: path.clone() }) else {
-                    continue;
-                };
-                if plugins.iter().any(|plugin| plugin.id == id) {
-                    files.push(path);
-                }
-                ids.extend(plugins.into_iter().map(|plugin| plugin.id));
-            }
-            // The first plugin folder that has it decides, as with file names.
-            if !files.is_empty() {
-                break;
-            }
-        }
-        match files.len() {
-            0 => {
-                let similar = similar(id, ids.iter().map(String::as_str), 3).into_iter().map(str::to_owned).collect();
-                Err(IdError::Unknown { similar })
-            }
-            1 => Ok(files.remove(0)),
-            _ => Err(IdError::Several { files }),
+    fn find(&mut self, format: PluginFormat, written: &PluginFile) -> Result<PluginFile, FindError> {
+        match self.asking.plugins(format) {
+            Ok(scanned) => search::find(format, &scanned.offers(), written).map_err(|error| match error {
+                FindError::Unknown { similar, .. } => FindError::Unknown { similar, broken: scanned.broken().count() },
+                other => other,
+            }),
+            Err(trouble) => Err(FindError::Unlisted { reason: trouble.words }),
         }
     }
 
@@ -66,14 +51,28 @@ impl Examiner for InWorker<'_> {
     }
 }
 
-/// What an id without a file means, in words.
-pub(crate) fn words(id: &str, error: &IdError) -> String {
-    match error {
-        IdError::Unknown { similar } if similar.is_empty() => format!("no plugin has the id \"{id}\""),
-        IdError::Unknown { similar } => format!("no plugin has the id \"{id}\". {}", did_you_mean(similar)),
-        IdError::Several { files } => {
-            let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
-            format!("several files hold a plugin with the id \"{id}\": {}. Write the path of one", files.join(", "))
-        }
+/// Puts the file that a device's plugin lies in, and its id if that or its name was written, into the setup. Names
+/// start at `folder`, that of the file they are written in.
+pub(crate) fn locate(setup: &mut DeviceSetup, folder: &Path, asking: &mut Asking) -> Result<(), String> {
+    let Some((format, file)) = setup.device.plugin_mut() else { return Ok(()) };
+    jobs::plan::locate(format, file, folder, &Folders::standard(format), &mut InWorker { asking })
+}
+
+/// Finds a device's plugin and brings it to life in a worker, with all that is set on it.
+pub(crate) fn look(setup: &mut DeviceSetup, folder: &Path, asking: &mut Asking) -> Result<Examination, String> {
+    locate(setup, folder, asking)?;
+    let audio = AudioSettings::standard();
+    match asking.ask(ToWorker::Examine { setup: Box::new(setup.clone()), audio, signal: None }) {
+        Ok(FromWorker::Examined(examination)) => Ok(*examination),
+        Ok(_) => Err("the worker answered something else".to_owned()),
+        Err(mishap) => Err(workers::words(&mishap)),
     }
+}
+
+/// Makes the settings of a device of the command line ids and numbers, or tells what the device found wrong with them.
+pub(crate) fn freeze(setup: &mut DeviceSetup, examination: &Examination) -> Result<(), Trouble> {
+    let collector = Collector::new();
+    let placed = PlacedDevice::at(setup.clone(), Path::new(""), Place::file(COMMAND_LINE));
+    jobs::plan::freeze(setup, examination, &placed, &collector);
+    collector.finish(Some(())).map_err(|mistakes| told(&mistakes))
 }

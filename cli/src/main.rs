@@ -9,7 +9,9 @@ mod args;
 mod examine;
 mod manifest;
 mod plugins;
+mod preset;
 mod render;
+mod scan;
 mod show;
 mod workers;
 
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => render::plan(arguments),
         Command::Apply(arguments) => apply::apply(arguments),
         Command::Plugins(command) => plugins::plugins(command),
+        Command::Preset(command) => preset::preset(command),
         Command::Schema { what } => print_json(&match what {
             SchemaOf::Job => jobs::file::schema(),
             SchemaOf::Preset => presets::file::schema(),

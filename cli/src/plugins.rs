@@ -1,17 +1,15 @@
 //! What devices there are, and what they offer.
 
-use std::path::{Path, PathBuf};
+mod list;
 
-use audio::device::DeviceInfo;
-use farm::Cause;
-use jobs::message::{Examination, FromWorker, ToWorker};
-use jobs::task::AudioSettings;
-use presets::folders::{Folders, Located};
-use presets::{DeviceSpec, spec};
-use serde::Serialize;
+use std::path::Path;
+
+use audio::device::{DeviceInfo, ParameterFlags};
+use jobs::message::Examination;
+use presets::spec;
 
 use crate::args::{PluginsCommand, ProcessArguments};
-use crate::examine::{InWorker, words};
+use crate::examine;
 use crate::show::count;
 use crate::workers::Asking;
 use crate::{Status, Trouble, print_json, print_text};
@@ -19,88 +17,24 @@ use crate::{Status, Trouble, print_json, print_text};
 /// `tonemill plugins`.
 pub(crate) fn plugins(command: &PluginsCommand) -> Result<Status, Trouble> {
     match command {
-        PluginsCommand::List { json, process } => list(*json, process),
+        PluginsCommand::Scan { format, again, json, scan, process } => {
+            list::scan(format.as_deref(), *again, *json, scan, process)
+        }
+        PluginsCommand::List(arguments) => list::list(arguments),
         PluginsCommand::Show { spec, json, process } => show(spec, *json, process),
     }
-}
-
-/// One row of the list.
-#[derive(Serialize)]
-struct Listed {
-    /// The plugin's file; absent for built-ins.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<PathBuf>,
-    info: DeviceInfo,
-}
-
-fn list(json: bool, process: &ProcessArguments) -> Result<Status, Trouble> {
-    let mut asking = Asking::new(process)?;
-    let mut rows = Vec::new();
-    let mut refused = Vec::new();
-    match asking.ask(ToWorker::ListBuiltin) {
-        Ok(FromWorker::Listed { plugins }) => rows.extend(plugins.into_iter().map(|info| Listed { path: None, info })),
-        Ok(_) => return Err(Trouble::input("the worker answered something else")),
-        Err(mishap) => return Err(Trouble::input(mishap)),
-    }
-    for path in Folders::standard().plugins() {
-        match asking.ask(ToWorker::List { path: path.clone() }) {
-            Ok(FromWorker::Listed { plugins }) => {
-                rows.extend(plugins.into_iter().map(|info| Listed { path: Some(path.clone()), info }));
-            }
-            Ok(_) => refused.push(format!("{}: the worker answered something else", path.display())),
-            Err(mishap) => refused.push(match &mishap.cause {
-                Cause::Refused { failure } => failure.reason.clone(),
-                _ => format!("{}: {mishap}", path.display()),
-            }),
-        }
-    }
-    for words in &refused {
-        eprintln!("{words}");
-    }
-    if json {
-        return print_json(&rows);
-    }
-    let mut text = String::new();
-    for Listed { path, info } in &rows {
-        let kind = if info.instrument { "instrument" } else { "effect" };
-        let file =
-            path.as_deref().and_then(Path::file_name).map_or_else(String::new, |f| f.to_string_lossy().into_owned());
-        text += &format!("{:<8} {:<11} {:<32} {:<44} {file}\n", info.format, kind, info.name, info.id);
-    }
-    text += &format!("{}\n", count(rows.len(), "device"));
-    print_text(&text)
 }
 
 fn show(text: &str, json: bool, process: &ProcessArguments) -> Result<Status, Trouble> {
     let mut setup = spec::parse(text, Path::new("")).map_err(|error| Trouble::input(format!("{text}: {error}")))?;
     let mut asking = Asking::new(process)?;
-    if let DeviceSpec::Clap { plugin, id } = &mut setup.device {
-        match Folders::standard().locate(plugin, Path::new("")).map_err(Trouble::input)? {
-            Located::File(path) => *plugin = path.display().to_string(),
-            Located::Id => {
-                use jobs::plan::Examiner;
-                let path = InWorker { asking: &mut asking }
-                    .locate_id(plugin)
-                    .map_err(|error| Trouble::input(words(plugin, &error)))?;
-                *id = Some(std::mem::replace(plugin, path.display().to_string()));
-            }
-        }
-    }
-    let audio = AudioSettings::standard();
-    let examination = match asking.ask(ToWorker::Examine { setup: Box::new(setup), audio, signal: None }) {
-        Ok(FromWorker::Examined(examination)) => examination,
-        Ok(_) => return Err(Trouble::input("the worker answered something else")),
-        Err(mishap) => match &mishap.cause {
-            Cause::Refused { failure } => return Err(Trouble::input(&failure.reason)),
-            _ => return Err(Trouble::input(mishap)),
-        },
-    };
-    if json { print_json(&examination) } else { print_text(&table(&examination)) }
+    let examination = examine::look(&mut setup, Path::new(""), &mut asking).map_err(Trouble::input)?;
+    if json { print_json(&examination) } else { print_text(&table(&examination)) }?;
+    examine::freeze(&mut setup, &examination).map(|()| Status::Done)
 }
 
-/// An examination for people.
-fn table(examination: &Examination) -> String {
-    let Examination { info, ports, latency, parameters, .. } = examination;
+/// Who a device is, for people.
+pub(crate) fn who(info: &DeviceInfo) -> String {
     let kind = if info.instrument { "instrument" } else { "effect" };
     let mut text = format!("{} ({}, {kind})\n  id       {}\n", info.name, info.format, info.id);
     for (label, value) in [("vendor", &info.vendor), ("version", &info.version)] {
@@ -108,6 +42,32 @@ fn table(examination: &Examination) -> String {
             text += &format!("  {label:<8} {value}\n");
         }
     }
+    text
+}
+
+/// A plain value with the device's own words for it.
+pub(crate) fn in_words(value: f64, text: &Option<String>) -> String {
+    match text {
+        Some(text) => format!("{value} ({})", text.trim()),
+        None => value.to_string(),
+    }
+}
+
+/// What kind of control a parameter is, where that is worth a word.
+pub(crate) fn marks(flags: ParameterFlags) -> Vec<&'static str> {
+    let marks = [
+        (flags.stepped, "stepped"),
+        (flags.hidden, "hidden"),
+        (flags.read_only, "read-only"),
+        (flags.bypass, "bypass"),
+    ];
+    marks.into_iter().filter_map(|(set, word)| set.then_some(word)).collect()
+}
+
+/// An examination for people.
+fn table(examination: &Examination) -> String {
+    let Examination { info, ports, latency, parameters, .. } = examination;
+    let mut text = who(info);
     let busses = |busses: &[audio::device::BusInfo]| -> String {
         let one = |bus: &audio::device::BusInfo| match bus.name.as_str() {
             "" => bus.channels.to_string(),
@@ -120,28 +80,15 @@ fn table(examination: &Examination) -> String {
     text += &format!("  latency  {latency} frames at 48000 Hz\n");
     text += &format!("  {}\n", count(parameters.len(), "parameter"));
     for p in parameters {
-        let words = |text: &Option<String>, value: f64| match text {
-            Some(text) => format!("{value} ({})", text.trim()),
-            None => value.to_string(),
-        };
         let parameter = &p.parameter;
-        let flags = parameter.flags;
-        let marks: Vec<&str> = [
-            (flags.stepped, "stepped"),
-            (flags.hidden, "hidden"),
-            (flags.read_only, "read-only"),
-            (flags.bypass, "bypass"),
-        ]
-        .into_iter()
-        .filter_map(|(set, word)| set.then_some(word))
-        .collect();
+        let marks = marks(parameter.flags);
         text += &format!(
             "    #{:<10} {:<28} {:<24} {} to {}{}{}\n",
             parameter.id.0,
             parameter.name,
-            words(&p.text, p.value),
-            words(&p.minimum_text, parameter.minimum),
-            words(&p.maximum_text, parameter.maximum),
+            in_words(p.value, &p.text),
+            in_words(parameter.minimum, &p.minimum_text),
+            in_words(parameter.maximum, &p.maximum_text),
             if marks.is_empty() { "" } else { "  " },
             marks.join(", "),
         );

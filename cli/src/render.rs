@@ -23,8 +23,7 @@ const MOST_REFUSALS: usize = 20;
 /// `tonemill render`.
 pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
-    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = arguments.workers.map_or_else(processors, std::num::NonZero::get);
+    let workers = workers::count(arguments.workers);
     let state = plan.header.output_root.join(STATE);
     // Bad input leaves no trace, not even the folder for the lock.
     let first = left(&plan, &Known::read(&plan)?)?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use farm::{FarmEvent, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jobs::catalogue::Found;
 use jobs::manifest::Rendered;
 use jobs::task::Task;
 
@@ -33,13 +34,7 @@ pub(crate) struct Show {
 
 impl Show {
     pub(crate) fn new(left: &[Task], json: bool, workers: usize) -> Show {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(Some(left.len() as u64 * STEPS), ProgressDrawTarget::stderr());
-            let template = "{wide_bar} {percent:>3} %  {msg}  {elapsed} (about {eta} left)";
-            bar.set_style(ProgressStyle::with_template(template).expect("the template is sound"));
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
+        let bar = bar(left.len() as u64 * STEPS);
         let rates = left.iter().map(|task| (task.number, task.audio.sample_rate.hz())).collect();
         Show {
             bar,
@@ -177,6 +172,70 @@ impl Show {
             eprintln!("Stopped early: {reason}");
         }
     }
+}
+
+/// Shows how far a scan is: a bar on a terminal; elsewhere a line a file, where that is asked for.
+pub(crate) struct ScanShow {
+    bar: Option<ProgressBar>,
+    lines: bool,
+    files: usize,
+    done: usize,
+    broken: usize,
+}
+
+impl ScanShow {
+    pub(crate) fn new(files: usize, lines: bool) -> ScanShow {
+        let bar = bar(files as u64);
+        let show = ScanShow { bar, lines, files, done: 0, broken: 0 };
+        show.advance();
+        show
+    }
+
+    /// A file was looked at and is what it was.
+    pub(crate) fn unchanged(&mut self) {
+        self.done += 1;
+        self.advance();
+    }
+
+    /// A file was listed.
+    pub(crate) fn listed(&mut self, name: &str, found: &Found) {
+        self.done += 1;
+        let told = match found {
+            Found::Plugins(plugins) => count(plugins.len(), "plugin"),
+            Found::Broken(broken) => {
+                self.broken += 1;
+                format!("broken: {}", broken.reason)
+            }
+        };
+        if self.lines && self.bar.is_none() {
+            eprintln!("[{}/{}] {name}: {told}", self.done, self.files);
+        }
+        self.advance();
+    }
+
+    fn advance(&self) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_position(self.done as u64);
+        let broken = if self.broken > 0 { format!(", {} broken", self.broken) } else { String::new() };
+        bar.set_message(format!("{} of {}{broken}", self.done, count(self.files, "plugin file")));
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar of so many steps, where standard error is a terminal.
+fn bar(steps: u64) -> Option<ProgressBar> {
+    std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
+        let template = "{wide_bar} {percent:>3} %  {msg}  {elapsed} (about {eta} left)";
+        bar.set_style(ProgressStyle::with_template(template).expect("the template is sound"));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    })
 }
 
 /// A count with its noun.

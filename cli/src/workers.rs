@@ -1,13 +1,18 @@
 //! How this command starts workers.
 
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use farm::{Cause, Client, Limits, Mishap, WorkerCommand};
 use jobs::message::{FromWorker, ToWorker};
+use presets::PluginFormat;
 
 use crate::Trouble;
-use crate::args::ProcessArguments;
+use crate::args::{ProcessArguments, ScanArguments};
+use crate::scan::{Scanned, Scanner};
 
 /// The worker program with its arguments: this program itself, unless another is named.
 pub(crate) fn command(arguments: &ProcessArguments) -> Result<WorkerCommand, Trouble> {
@@ -33,18 +38,29 @@ pub(crate) fn limits(arguments: &ProcessArguments) -> Limits {
     }
 }
 
-/// A worker to ask, in a folder of its own that is removed at the end.
+/// How many workers work at once, unless told otherwise: one a processor.
+pub(crate) fn count(asked: Option<NonZeroUsize>) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    asked.map_or_else(processors, NonZeroUsize::get)
+}
+
+/// A worker to ask, and what is known of the plugins that there are.
 pub(crate) struct Asking {
-    client: Option<Client>,
-    folder: PathBuf,
+    // In this order: the worker ends first; then nothing uses the folder.
+    client: Client,
+    _folder: WorkFolder,
+    process: ProcessArguments,
+    scanner: Option<Scanner>,
+    plugins: HashMap<PluginFormat, Scanned>,
 }
 
 impl Asking {
     pub(crate) fn new(arguments: &ProcessArguments) -> Result<Asking, Trouble> {
-        remove_left_behind();
-        let folder = std::env::temp_dir().join(format!("tonemill-{}", std::process::id()));
-        let client = Client::new(command(arguments)?, limits(arguments), folder.clone()).map_err(Trouble::input)?;
-        Ok(Asking { client: Some(client), folder })
+        let folder = WorkFolder::new();
+        let state = folder.path().to_owned();
+        let client = Client::new(command(arguments)?, limits(arguments), state).map_err(Trouble::input)?;
+        let (process, plugins) = (arguments.clone(), HashMap::new());
+        Ok(Asking { client, _folder: folder, process, scanner: None, plugins })
     }
 
     /// Fails if no worker can be started: that is no mistake of any file.
@@ -57,28 +73,71 @@ impl Asking {
     }
 
     pub(crate) fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
-        self.client.as_mut().expect("it is there until it is dropped").ask(request)
+        self.client.ask(request)
     }
+
+    /// All plugin files of a format; the catalogue is brought up to date for it with the first call.
+    pub(crate) fn plugins(&mut self, format: PluginFormat) -> Result<&Scanned, Trouble> {
+        let scanned = match self.plugins.remove(&format) {
+            Some(known) => known,
+            None => {
+                let process = &self.process;
+                let scanner = self.scanner.get_or_insert_with(|| Scanner::new(process, &ScanArguments::default()));
+                scanner.scan(&[format])?
+            }
+        };
+        Ok(self.plugins.entry(format).or_insert(scanned))
+    }
+}
+
+/// A temporary folder for logs and scratch, which is removed at the end.
+pub(crate) struct WorkFolder(PathBuf);
+
+impl WorkFolder {
+    /// One that no other part of this process has. Whoever uses it makes it.
+    pub(crate) fn new() -> WorkFolder {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        remove_left_behind();
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        WorkFolder(std::env::temp_dir().join(format!("tonemill-{}-{number}", std::process::id())))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for WorkFolder {
+    fn drop(&mut self) {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                eprintln!("cannot remove {}: {error}", self.0.display());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What went wrong in a worker, with the last lines that it printed.
+pub(crate) fn words(mishap: &Mishap) -> String {
+    let mut words = match &mishap.cause {
+        Cause::Refused { failure } => failure.reason.clone(),
+        _ => mishap.to_string(),
+    };
+    for line in &mishap.stderr {
+        words += &format!("\n    | {line}");
+    }
+    words
 }
 
 /// Removes folders of processes that were killed before they could.
 fn remove_left_behind() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix("tonemill-")?.parse::<u32>().ok());
+        let pid = name.to_str().and_then(|name| name.strip_prefix("tonemill-")?.split('-').next()?.parse::<u32>().ok());
         if pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) && Path::new("/proc/self").exists() {
             // Another process may be removing it too, or it may be somebody else's: neither matters.
             let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        // The worker ends first; then nothing uses the folder.
-        drop(self.client.take());
-        if let Err(error) = std::fs::remove_dir_all(&self.folder) {
-            eprintln!("cannot remove {}: {error}", self.folder.display());
         }
     }
 }

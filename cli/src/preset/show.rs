@@ -1,0 +1,204 @@
+//! What a preset file holds.
+
+use std::path::{Path, PathBuf};
+
+use audio::device::DeviceInfo;
+use jobs::message::Examination;
+use jobs::plan::freeze;
+use presets::document::{Collector, Document};
+use presets::file::PlacedDevice;
+use presets::vstpreset::{self, VstPreset};
+use presets::{DeviceSetup, Value};
+use serde::Serialize;
+
+use crate::args::ProcessArguments;
+use crate::plugins::{in_words, marks, who};
+use crate::show::count;
+use crate::workers::Asking;
+use crate::{Status, Trouble, examine, print_json, print_text};
+
+/// `tonemill preset show`.
+pub(super) fn show(path: &Path, json: bool, process: &ProcessArguments) -> Result<Status, Trouble> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| Trouble::system(format!("cannot read {shown}"), error))?;
+    let is_called = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
+    if vstpreset::is_vstpreset(&bytes) || is_called("vstpreset") {
+        let file = vst_preset(path, &bytes).map_err(|error| Trouble::input(format!("{shown}: {error}")))?;
+        return if json { print_json(&file) } else { print_text(&file.to_string()) };
+    }
+    let is_text = |text: &str| !text.contains(|c: char| c.is_control() && !"\n\r\t\u{85}".contains(c));
+    match std::str::from_utf8(&bytes) {
+        Ok(text) if is_text(text) => tone_preset(path, bytes, json, process),
+        _ if is_called("yaml") || is_called("yml") || is_called("json") => tone_preset(path, bytes, json, process),
+        _ => Err(Trouble::input(format!(
+            "{shown} is neither a tone preset nor a .vstpreset. If it is the state of a plugin, only that plugin can read \
+             it: name it in a preset's device with state: {shown}, or try it with \
+             tonemill apply IN OUT --device clap:PLUGIN@state={shown}"
+        ))),
+    }
+}
+
+/// What is told of a `.vstpreset`.
+#[derive(Serialize)]
+struct VstPresetShown {
+    path: PathBuf,
+    class: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin_name: Option<String>,
+    chunks: Vec<ChunkShown>,
+}
+
+#[derive(Serialize)]
+struct ChunkShown {
+    id: String,
+    /// What the id stands for, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<&'static str>,
+    bytes: usize,
+}
+
+fn vst_preset(path: &Path, bytes: &[u8]) -> Result<VstPresetShown, vstpreset::VstPresetError> {
+    let preset = VstPreset::read(bytes)?;
+    let (class, chunks) = vstpreset::chunks(bytes)?;
+    let chunk = |chunk: vstpreset::Chunk<'_>| {
+        let content = vstpreset::content(&chunk.id);
+        ChunkShown { id: chunk.id, content, bytes: chunk.data.len() }
+    };
+    let chunks = chunks.into_iter().map(chunk).collect();
+    Ok(VstPresetShown { path: path.to_owned(), class, plugin_name: preset.plugin_name(), chunks })
+}
+
+impl std::fmt::Display for VstPresetShown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} (VST3 preset)\n  class    {}", self.path.display(), self.class)?;
+        if let Some(name) = &self.plugin_name {
+            writeln!(f, "  plugin   {name}")?;
+        }
+        writeln!(f, "  {}", count(self.chunks.len(), "chunk"))?;
+        for ChunkShown { id, content, bytes } in &self.chunks {
+            writeln!(f, "    {id:<8} {bytes:>10} bytes  {}", content.unwrap_or("unknown"))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is told of a tone preset.
+#[derive(Serialize)]
+struct PresetShown {
+    path: PathBuf,
+    name: String,
+    devices: Vec<DeviceShown>,
+}
+
+#[derive(Serialize)]
+struct DeviceShown {
+    #[serde(flatten)]
+    info: DeviceInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<FileShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preset: Option<FileShown>,
+    /// In frames at 48000 Hz.
+    latency: u64,
+    parameters: Vec<ParameterShown>,
+}
+
+#[derive(Serialize)]
+struct FileShown {
+    path: PathBuf,
+    bytes: u64,
+    blake3: String,
+}
+
+#[derive(Serialize)]
+struct ParameterShown {
+    id: u32,
+    name: String,
+    value: f64,
+    text: Option<String>,
+    /// The preset sets it.
+    set: bool,
+    marks: Vec<&'static str>,
+}
+
+/// Shows the devices that can be examined, and then everything that is wrong.
+fn tone_preset(path: &Path, bytes: Vec<u8>, json: bool, process: &ProcessArguments) -> Result<Status, Trouble> {
+    let collector = Collector::new();
+    let document = Document::parse(&path.display().to_string(), bytes, &collector);
+    let preset = document.and_then(|document| presets::file::decode(&document.root, path, &collector));
+    let preset = collector.finish(preset).map_err(Trouble::input)?;
+    let mut asking = Asking::new(process)?;
+    asking.require_worker()?;
+    let collector = Collector::new();
+    let devices = preset.chain.iter().filter_map(|placed| device(placed, &mut asking, &collector)).collect();
+    let shown = PresetShown { path: path.to_owned(), name: preset.name, devices };
+    if json { print_json(&shown) } else { print_text(&shown.to_string()) }?;
+    collector.finish(Some(Status::Done)).map_err(Trouble::input)
+}
+
+fn device(placed: &PlacedDevice, asking: &mut Asking, collector: &Collector) -> Option<DeviceShown> {
+    let mut setup = placed.setup.clone();
+    let examination = match examine::look(&mut setup, &placed.folder, asking) {
+        Ok(examination) => examination,
+        Err(words) => {
+            collector.mistake(&placed.place, words);
+            return None;
+        }
+    };
+    freeze(&mut setup, &examination, placed, collector);
+    let file = |path: &Option<PathBuf>, place| {
+        let path = path.as_ref()?;
+        FileShown::of(path).map_err(|error| collector.mistake(place, format!("{}: {error}", path.display()))).ok()
+    };
+    let (state, preset) = (file(&setup.state, &placed.state), file(&setup.preset, &placed.preset));
+    let Examination { info, latency, parameters, .. } = examination;
+    let shown = |p: jobs::message::ExaminedParameter| ParameterShown {
+        id: p.parameter.id.0,
+        set: sets(&setup, p.parameter.id.0),
+        name: p.parameter.name,
+        value: p.value,
+        text: p.text,
+        marks: marks(p.parameter.flags),
+    };
+    let parameters = parameters.into_iter().map(shown).collect();
+    Some(DeviceShown { info, state, preset, latency, parameters })
+}
+
+/// Whether a frozen setup sets a parameter.
+fn sets(setup: &DeviceSetup, id: u32) -> bool {
+    let name = format!("#{id}");
+    setup.params.iter().any(|s| s.parameter == name && matches!(s.value, Value::Number(_)))
+}
+
+impl FileShown {
+    fn of(path: &Path) -> Result<FileShown, String> {
+        let blake3 = jobs::hash::Hashes::default().of(path)?;
+        let bytes = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+        Ok(FileShown { path: path.to_owned(), bytes, blake3 })
+    }
+}
+
+impl std::fmt::Display for PresetShown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} ({}), {}", self.name, self.path.display(), count(self.devices.len(), "device"))?;
+        for device in &self.devices {
+            write!(f, "{}", who(&device.info))?;
+            for (label, file) in [("state", &device.state), ("preset", &device.preset)] {
+                if let Some(FileShown { path, bytes, blake3 }) = file {
+                    writeln!(f, "  {label:<8} {} ({bytes} bytes, BLAKE3 {blake3})", path.display())?;
+                }
+            }
+            writeln!(f, "  latency  {} frames at 48000 Hz", device.latency)?;
+            let set = device.parameters.iter().filter(|p| p.set).count();
+            writeln!(f, "  {}, {set} set by the preset", count(device.parameters.len(), "parameter"))?;
+            for p in &device.parameters {
+                let set = p.set.then_some("set");
+                let marks: Vec<&str> = set.into_iter().chain(p.marks.iter().copied()).collect();
+                let line =
+                    format!("    #{:<10} {:<28} {:<24} {}", p.id, p.name, in_words(p.value, &p.text), marks.join(", "));
+                writeln!(f, "{}", line.trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}
