@@ -39,9 +39,42 @@ pub fn real(variable: &str) -> Option<PathBuf> {
     path
 }
 
-/// A folder to run the command in; removed at the end.
+/// Debian 13's plugins, and a worker that runs on its C library.
+pub struct Trixie {
+    /// The folder that holds a folder for each plugin format.
+    plugins: PathBuf,
+    worker: PathBuf,
+}
+
+impl Trixie {
+    /// Makes the worker in a place. `None`, and a word on standard error, where there is no such system.
+    pub fn new(place: &Place) -> Option<Trixie> {
+        let trixie = real("TONEMILL_REAL_TRIXIE")?;
+        let worker = place.path("worker");
+        let script = repository().join("scripts/real/retarget.sh");
+        let retarget = Command::new(script).arg(built().join("tonemill-worker")).arg(&trixie).arg(&worker).status();
+        assert!(retarget.expect("the script starts").success(), "the worker cannot be retargeted");
+        Some(Trixie { plugins: trixie.join("root/usr/lib"), worker })
+    }
+
+    /// The folder of one format's plugins: `clap` or `vst3`.
+    pub fn folder(&self, format: &str) -> PathBuf {
+        self.plugins.join(format)
+    }
+
+    /// Runs the command in a place to its end, with these plugins.
+    pub fn run(&self, place: &Place, arguments: &[&str]) -> Ran {
+        let mut command = place.command(arguments);
+        command.arg("--worker").arg(&self.worker);
+        command.env("CLAP_PATH", self.folder("clap")).env("VST3_PATH", self.folder("vst3"));
+        command.output().expect("the command starts").into()
+    }
+}
+
+/// A folder to run the command in, and another for its cache; removed at the end.
 pub struct Place {
     folder: tempfile::TempDir,
+    cache: tempfile::TempDir,
 }
 
 /// What one run of the command gave.
@@ -92,7 +125,13 @@ impl Default for Place {
 impl Place {
     /// An empty folder.
     pub fn new() -> Place {
-        Place { folder: tempfile::tempdir().expect("a temporary folder can be made") }
+        let folder = || tempfile::tempdir().expect("a temporary folder can be made");
+        Place { folder: folder(), cache: folder() }
+    }
+
+    /// The folder that the command keeps its plugin catalogue in; no other test has it.
+    pub fn cache(&self) -> &Path {
+        self.cache.path()
     }
 
     /// A path in it.
@@ -128,7 +167,9 @@ impl Place {
     /// The command, to be run in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(tonemill());
-        command.args(arguments).current_dir(self.folder.path()).env("CLAP_PATH", self.folder.path());
+        command.args(arguments).current_dir(self.folder.path());
+        command.env("CLAP_PATH", self.folder.path()).env("VST3_PATH", self.folder.path());
+        command.env("TONEMILL_CACHE", self.cache());
         command
     }
 
@@ -188,6 +229,20 @@ pub fn read_wav(path: &Path) -> Vec<Vec<f32>> {
 pub fn sine(rate: u32, frequency: f64, amplitude: f64, frames: usize) -> Vec<f32> {
     let turn = std::f64::consts::TAU * frequency / f64::from(rate);
     (0..frames).map(|n| (amplitude * (turn * n as f64).sin()) as f32).collect()
+}
+
+/// One MIDI file with the given header fields and track bodies.
+pub fn midi(format: u16, division: u16, tracks: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = b"MThd\0\0\0\x06".to_vec();
+    for field in [format, tracks.len() as u16, division] {
+        bytes.extend(field.to_be_bytes());
+    }
+    for track in tracks {
+        bytes.extend(b"MTrk");
+        bytes.extend((track.len() as u32).to_be_bytes());
+        bytes.extend(*track);
+    }
+    bytes
 }
 
 /// Processes that carry this text in their environment and are alive: zombies count as dead.

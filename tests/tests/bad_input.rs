@@ -1,6 +1,6 @@
 //! Bad input gets one clear error naming place and remedy, all of it in one go, and nothing is rendered.
 
-use tonemill_tests::{Place, Ran, fixtures, sine};
+use tonemill_tests::{Place, Ran, fixtures, midi, sine};
 
 fn render(place: &Place, inputs: &str, tones: &str, output: &str) -> Ran {
     let tones = tones.replace("FIXTURE", &fixtures().display().to_string());
@@ -102,6 +102,55 @@ fn plugins_that_are_not_there_or_not_plugins_are_named() {
 }
 
 #[test]
+fn vst3_plugins_that_are_not_there_are_named_with_what_was_searched_for() {
+    let place = Place::new();
+    place.wav("di/take.wav", 48_000, &vec![sine(48_000, 440.0, 0.5, 4800); 2]);
+    place.write("plugins/Tube.vst3/Contents/x86_64-linux/Tube.so", "no plugin at all");
+    let tones = "\n  - { name: a, chain: [{ vst3: Tub }] }\n  - { name: b, chain: [{ vst3: ./plugins/Tuba.vst3 }] }\n  \
+                 - { name: c, chain: [{ vst3: 0123456789abcdef0123456789ABCDEF }] }\n  \
+                 - { name: d, chain: [{ clap: plugins/Tube.vst3 }] }\n  - { name: e, chain: [{ vst3: Tube, mode: live }] }";
+    render(&place, "{ di: { files: \"di/{id}.wav\" } }", tones, OUT).says(&[
+        // Others may be installed whose names come close too.
+        "job.yaml:4:32: no VST3 plugin is called \"Tub\". Did you mean \"Tube\"",
+        "VST3_PATH adds folders",
+        "job.yaml:5:32: there is no VST3 plugin ./plugins/Tuba.vst3. Did you mean \"Tube.vst3\"?",
+        "job.yaml:6:32: no VST3 plugin has the name or id \"0123456789abcdef0123456789ABCDEF\"",
+        "job.yaml:7:32: plugins/Tube.vst3 is a VST3 plugin. Write vst3: in front of it",
+        "job.yaml:8:44: mode = \"live\" is not known. Write offline or realtime.",
+    ]);
+}
+
+#[test]
+fn plugins_of_each_format_are_listed_and_those_that_cannot_be_used_are_rows_too() {
+    let place = Place::new();
+    place.write("broken.clap", "no plugin at all");
+    place.write("Broken.vst3/Contents/x86_64-linux/Broken.so", "no plugin at all");
+    std::fs::copy(fixtures(), place.path("many.clap")).unwrap();
+    let all = place.run(&["plugins", "list"]).expect(0);
+    let row = |format: &str, file: &str| {
+        let is_row = |line: &&str| line.starts_with(format) && line.contains(" broken ") && line.contains(file);
+        all.out.lines().filter(is_row).count()
+    };
+    assert_eq!((row("clap", "broken.clap"), row("vst3", "Broken.vst3")), (1, 1), "{}", all.out);
+    assert!(all.out.contains("org.tonemill.fixture.gain") && all.out.contains("soundfont"), "{}", all.out);
+    let listed = |format: &str| -> Vec<serde_json::Value> {
+        let ran = place.run(&["plugins", "list", "--json", "--format", format]).expect(0);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    for format in ["builtin", "clap", "vst3"] {
+        let rows = listed(format);
+        assert!(!rows.is_empty());
+        for row in &rows {
+            let told = row["info"]["format"].as_str().or(row["broken"]["format"].as_str());
+            assert_eq!(told, Some(format), "{row}");
+        }
+    }
+    let vst3 = listed("vst3");
+    let broken = vst3.iter().find(|row| row["path"].as_str().is_some_and(|p| p.ends_with("Broken.vst3"))).unwrap();
+    assert!(broken["broken"]["reason"].as_str().is_some_and(|reason| reason.contains("Broken.vst3")), "{broken}");
+}
+
+#[test]
 fn two_outputs_with_one_path_are_refused() {
     let place = Place::new();
     place.wav("di/a.wav", 48_000, &[sine(48_000, 440.0, 0.5, 4800)]);
@@ -129,20 +178,6 @@ fn a_file_that_stands_already_is_not_touched() {
     place.write("out/t/a.wav", "precious");
     place.run(&["render", "job.yaml"]).expect(2).says(&["a.wav", "overwrite", "increment"]);
     assert_eq!(std::fs::read(place.path("out/t/a.wav")).unwrap(), b"precious");
-}
-
-/// One MIDI file with the given header fields and track bodies.
-fn midi(format: u16, division: u16, tracks: &[&[u8]]) -> Vec<u8> {
-    let mut bytes = b"MThd\0\0\0\x06".to_vec();
-    for field in [format, tracks.len() as u16, division] {
-        bytes.extend(field.to_be_bytes());
-    }
-    for track in tracks {
-        bytes.extend(b"MTrk");
-        bytes.extend((track.len() as u32).to_be_bytes());
-        bytes.extend(*track);
-    }
-    bytes
 }
 
 const NOTE: &[u8] = &[0, 0x90, 60, 100, 0x60, 0x80, 60, 0, 0, 0xff, 0x2f, 0];

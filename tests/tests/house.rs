@@ -101,6 +101,23 @@ fn only_the_host_and_the_fixtures_may_be_unsafe() {
     assert!(workspace.contains("unsafe_code = \"forbid\""));
 }
 
+/// Tests cannot see by a value that it is missing: one of their own dependencies turns it on for all of them.
+#[test]
+fn every_build_reads_numbers_in_json_to_the_last_bit() {
+    let metadata = metadata();
+    let members = metadata["packages"].as_array().unwrap().iter().filter(|p| p["source"].is_null());
+    let mut checked = 0;
+    for package in members {
+        let dependencies = package["dependencies"].as_array().unwrap().iter();
+        for used in dependencies.filter(|d| d["name"] == "serde_json" && d["kind"] != "dev") {
+            let features = used["features"].as_array().unwrap();
+            assert!(features.iter().any(|feature| feature == "float_roundtrip"), "{}", package["name"]);
+            checked += 1;
+        }
+    }
+    assert!(checked > 0, "no crate uses serde_json; take this test out");
+}
+
 #[test]
 fn every_dependency_stands_under_a_permissive_licence() {
     let metadata = metadata();

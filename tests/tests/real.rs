@@ -1,25 +1,8 @@
 //! Real plugins and real music, from package archives.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use tonemill_tests::{Place, Ran, built, read_wav, real, repository};
-
-/// The Debian 13 runtime with its plugins, and a worker that runs on it.
-fn trixie(place: &Place) -> Option<(PathBuf, PathBuf)> {
-    let trixie = real("TONEMILL_REAL_TRIXIE")?;
-    let worker = place.path("worker");
-    let script = repository().join("scripts/real/retarget.sh");
-    let made = Command::new(script).arg(built().join("tonemill-worker")).arg(&trixie).arg(&worker).status().unwrap();
-    assert!(made.success(), "the worker cannot be retargeted");
-    Some((trixie.join("root/usr/lib/clap"), worker))
-}
-
-fn run(place: &Place, plugins: &Path, worker: &Path, arguments: &[&str]) -> Ran {
-    let mut command = place.command(arguments);
-    command.arg("--worker").arg(worker).env("CLAP_PATH", plugins);
-    command.output().unwrap().into()
-}
+use tonemill_tests::{Place, Ran, Trixie, read_wav, real};
 
 const SONG: &str = r#"tonemill: 1
 session:
@@ -43,10 +26,10 @@ output: { path: "out/{name}.wav", bits: 32f, length: { tail: 5 s }, deliver: [mi
 #[test]
 fn a_real_song_renders_through_hosted_instruments_and_effects_and_its_stems_sum_to_the_premaster() {
     let place = Place::new();
-    let (Some((plugins, worker)), Some(music)) = (trixie(&place), real("TONEMILL_REAL_MUSIC")) else { return };
+    let (Some(trixie), Some(music)) = (Trixie::new(&place), real("TONEMILL_REAL_MUSIC")) else { return };
     let song = music.join("midi/5432gone_redfarn.mid");
     place.write("song.yaml", SONG.replace("SONG", &song.display().to_string()));
-    run(&place, &plugins, &worker, &["render", "song.yaml"]).expect(0);
+    trixie.run(&place, &["render", "song.yaml"]).expect(0);
 
     let manifest = place.manifest("out/manifest.jsonl");
     let names: Vec<&str> = manifest.iter().map(|line| line["path"].as_str().unwrap()).collect();

@@ -142,6 +142,29 @@ fn a_stereo_take_in_a_mono_plugin_follows_the_policy() {
 }
 
 #[test]
+fn a_plugin_that_renders_wrongly_offline_can_be_run_as_in_real_time() {
+    let place = Place::new();
+    let take = vec![sine(48_000, 440.0, 0.5, 4800), sine(48_000, 220.0, 0.5, 4800)];
+    place.wav("di/take.wav", 48_000, &take);
+    let tone = |name: &str, mode: &str| {
+        let device = "clap: FIXTURE, id: org.tonemill.fixture.realtime-only, channels: dual_mono";
+        format!("\n  - {{ name: {name}, chain: [{{ {device}{mode} }}] }}")
+    };
+    job(&place, &(tone("offline", "") + &tone("realtime", ", mode: realtime")), FLOAT);
+    place.run(&["render", "job.yaml"]).expect(0);
+    assert!(read_wav(&place.path("out/offline/take.wav")).iter().flatten().all(|sample| *sample == 0.0));
+    assert_eq!(read_wav(&place.path("out/realtime/take.wav")), take, "both instances of it are told");
+    let modes: Vec<_> = place.manifest("out/manifest.jsonl").iter().map(|l| l["devices"][0]["mode"].clone()).collect();
+    assert_eq!(modes, [serde_json::Value::Null, "realtime".into()]);
+    let spec =
+        format!("clap:{}#org.tonemill.fixture.realtime-only@mode=realtime", tonemill_tests::fixtures().display());
+    place
+        .run(&["apply", "di/take.wav", "out.wav", "--bits", "32f", "--channels", "dual-mono", "--device", &spec])
+        .expect(0);
+    assert_eq!(read_wav(&place.path("out.wav")), take);
+}
+
+#[test]
 fn going_back_to_an_earlier_job_gives_its_sound_again() {
     let place = Place::new();
     place.wav("di/a.wav", 48_000, &[sine(48_000, 440.0, 0.5, 4800)]);
