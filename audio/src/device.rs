@@ -101,7 +101,7 @@ pub struct ParameterFlags {
     pub hidden: bool,
     /// Reports something; cannot be set.
     pub read_only: bool,
-    /// Switches the whole device off.
+    /// Switches the whole device off. A bypass is on at its maximum; LV2's `enabled` switches off at its minimum.
     pub bypass: bool,
     /// May change while processing.
     pub automatable: bool,
@@ -260,6 +260,17 @@ pub trait Device {
     /// Loads one of the device's own presets from a file, where it can. Call while inactive.
     fn load_preset(&mut self, path: &std::path::Path) -> Result<(), DeviceError> {
         Err(DeviceError::State(format!("{} loads no preset files: {}", self.info().name, path.display())))
+    }
+
+    /// What files it takes by role, beside its state: a SoundFont, an impulse response.
+    fn file_roles(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Has it work with a file in one of its [`file_roles`](Device::file_roles). Call while inactive.
+    fn set_file(&mut self, role: &str, path: &std::path::Path) -> Result<(), DeviceError> {
+        let reason = format!("{} takes no {role}; name a state or preset file instead", self.info().name);
+        Err(DeviceError::Asset { path: path.display().to_string(), reason })
     }
 
     /// Asks for channel counts of the main input and output; `None` leaves one as it is. Gives what the device

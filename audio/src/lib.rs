@@ -5,7 +5,7 @@
 //! and every built-in stands behind. `host`, `devices` and `mix` meet only here.
 //!
 //! Around these, [`read`] brings recordings in, [`resample`] gives them the rate of a job, [`measure`] says how loud
-//! they are, and [`write`](mod@write) puts them into files of a [`format`](mod@format).
+//! they are, [`response`] when what went into a device comes out, and [`write`](mod@write) puts them into files of a [`format`](mod@format).
 
 pub mod buffer;
 pub mod device;
@@ -15,6 +15,7 @@ pub mod format;
 pub mod measure;
 pub mod read;
 pub mod resample;
+pub mod response;
 pub mod transport;
 pub mod units;
 pub mod write;

@@ -2,7 +2,8 @@
 //!
 //! A plugin is a file whose name ends in its format's extension, or a directory with such a name. What a directory
 //! holds is looked at for CLAP alone: Debian's `ProM.clap` is a directory around a plugin file. A `.vst3` directory is
-//! one plugin as a whole, whatever lies in it.
+//! one plugin as a whole, whatever lies in it; an LV2 bundle is any directory
+//! with a manifest.
 
 mod installed;
 
@@ -84,7 +85,7 @@ impl Folders {
         Folders { format, folders: folders.into_iter().collect() }
     }
 
-    /// Those of the format's variable, `CLAP_PATH` or `VST3_PATH`, then those that the operating system's plugins are
+    /// Those of the format's variable, `CLAP_PATH`, `VST3_PATH` or `LV2_PATH`, then those that the operating system's plugins are
     /// installed in.
     pub fn standard(format: PluginFormat) -> Folders {
         Folders::from_environment(format, |variable| std::env::var_os(variable))
@@ -126,6 +127,9 @@ impl Folders {
     /// so that those of the variable can stand in for what is installed.
     pub fn locate(&self, written: &str, folder: &Path) -> Result<Located, LocateError> {
         let format = self.format;
+        if format.is_uri(written) {
+            return Ok(Located::Id);
+        }
         let is_path = written.contains(std::path::is_separator);
         let starts = [folder, Path::new("")];
         for start in starts {
@@ -136,7 +140,7 @@ impl Folders {
             if let Some(is) = format_of(&path).filter(|is| *is != format) {
                 return Err(LocateError::OtherFormat { path, is });
             }
-            if self.is_named_like_one(&path) || (is_path && path.is_file()) {
+            if self.is_named_like_one(&path) || (is_path && self.may_be_file() && path.is_file()) {
                 return Ok(Located::File(absolute(&self.inner(path))));
             }
         }
@@ -173,7 +177,7 @@ impl Folders {
         for entry in entries.flatten() {
             let path = entry.path();
             let named = self.is_named_like_one(&path);
-            if named && (path.is_file() || self.is_whole(&path)) {
+            if named && ((self.may_be_file() && path.is_file()) || self.is_whole(&path)) {
                 found.push(path);
             } else if path.is_dir() && depth < MOST_DEPTH {
                 let before = found.len();
@@ -187,7 +191,8 @@ impl Folders {
     }
 
     fn is_named_like_one(&self, path: &Path) -> bool {
-        format_of(path) == Some(self.format)
+        // LV2 knows a bundle by its manifest, whatever it is called.
+        format_of(path) == Some(self.format) || (self.format == PluginFormat::Lv2 && self.is_whole(path))
     }
 
     /// Whether a directory of a plugin's name is the plugin as a whole.
@@ -196,7 +201,13 @@ impl Folders {
             // A bundle, as on macOS.
             PluginFormat::Clap => path.join("Contents").is_dir(),
             PluginFormat::Vst3 => path.is_dir(),
+            PluginFormat::Lv2 => path.join("manifest.ttl").is_file(),
         }
+    }
+
+    /// Whether a single file can be a plugin.
+    fn may_be_file(&self) -> bool {
+        self.format != PluginFormat::Lv2
     }
 
     /// The one plugin file in a directory that is not the plugin as a whole; else the path itself.

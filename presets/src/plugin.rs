@@ -12,6 +12,8 @@ pub enum PluginFormat {
     Clap,
     /// Steinberg's VST 3.
     Vst3,
+    /// LV2. A plugin file is a bundle, and an id a URI.
+    Lv2,
 }
 
 /// Where a plugin is.
@@ -27,13 +29,14 @@ pub struct PluginFile {
 
 impl PluginFormat {
     /// Every format, in the order that lists show them.
-    pub const ALL: [PluginFormat; 2] = [PluginFormat::Clap, PluginFormat::Vst3];
+    pub const ALL: [PluginFormat; 3] = [PluginFormat::Clap, PluginFormat::Vst3, PluginFormat::Lv2];
 
     /// The word in front of a plugin in files and specifications: `clap`.
     pub const fn word(self) -> &'static str {
         match self {
             PluginFormat::Clap => "clap",
             PluginFormat::Vst3 => "vst3",
+            PluginFormat::Lv2 => "lv2",
         }
     }
 
@@ -47,6 +50,7 @@ impl PluginFormat {
         match self {
             PluginFormat::Clap => "CLAP",
             PluginFormat::Vst3 => "VST3",
+            PluginFormat::Lv2 => "LV2",
         }
     }
 
@@ -55,6 +59,7 @@ impl PluginFormat {
         match self {
             PluginFormat::Clap => "clap",
             PluginFormat::Vst3 => "vst3",
+            PluginFormat::Lv2 => "lv2",
         }
     }
 
@@ -63,11 +68,12 @@ impl PluginFormat {
         match self {
             PluginFormat::Clap => "CLAP_PATH",
             PluginFormat::Vst3 => "VST3_PATH",
+            PluginFormat::Lv2 => "LV2_PATH",
         }
     }
 
     /// Whether a text may be the id of a plugin of this format: for CLAP words with points between them, as in
-    /// `com.zamaudio.ZamTube`; for VST3 a class id, 32 hexadecimal digits.
+    /// `com.zamaudio.ZamTube`; for VST3 a class id, 32 hexadecimal digits; for LV2 a URI.
     pub fn is_like_id(self, text: &str) -> bool {
         match self {
             PluginFormat::Clap => {
@@ -77,13 +83,25 @@ impl PluginFormat {
                 parts.len() >= 2 && parts.iter().all(word) && !is_file
             }
             PluginFormat::Vst3 => text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()),
+            PluginFormat::Lv2 => text.split_once(':').is_some_and(|(scheme, rest)| {
+                // A scheme of one letter is a drive of Windows.
+                let letters = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.len() > 1;
+                let word = scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+                let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>\"{}|^`\\".contains(c);
+                letters && word && !rest.is_empty() && rest.chars().all(plain)
+            }),
         }
+    }
+
+    /// Whether a text is the URI of a plugin, which no file can be called.
+    pub fn is_uri(self, text: &str) -> bool {
+        self == PluginFormat::Lv2 && self.is_like_id(text)
     }
 
     /// Whether two ids mean one plugin. The digits of a VST3 class id are the same in either case.
     pub fn is_same_id(self, one: &str, other: &str) -> bool {
         match self {
-            PluginFormat::Clap => one == other,
+            PluginFormat::Clap | PluginFormat::Lv2 => one == other,
             PluginFormat::Vst3 => one.eq_ignore_ascii_case(other),
         }
     }
@@ -93,6 +111,7 @@ impl PluginFormat {
         match self {
             PluginFormat::Clap => DeviceSpec::Clap(file),
             PluginFormat::Vst3 => DeviceSpec::Vst3(file),
+            PluginFormat::Lv2 => DeviceSpec::Lv2(file),
         }
     }
 }
@@ -113,6 +132,7 @@ impl DeviceSpec {
             DeviceSpec::Builtin { name } => DeviceKind::Builtin(name),
             DeviceSpec::Clap(file) => DeviceKind::Plugin(PluginFormat::Clap, file),
             DeviceSpec::Vst3(file) => DeviceKind::Plugin(PluginFormat::Vst3, file),
+            DeviceSpec::Lv2(file) => DeviceKind::Plugin(PluginFormat::Lv2, file),
         }
     }
 
@@ -122,6 +142,7 @@ impl DeviceSpec {
             DeviceSpec::Builtin { .. } => None,
             DeviceSpec::Clap(file) => Some((PluginFormat::Clap, file)),
             DeviceSpec::Vst3(file) => Some((PluginFormat::Vst3, file)),
+            DeviceSpec::Lv2(file) => Some((PluginFormat::Lv2, file)),
         }
     }
 }
@@ -153,7 +174,7 @@ mod tests {
             assert_eq!(device.kind(), DeviceKind::Plugin(format, &file));
             assert_eq!(device.plugin_mut(), Some((format, &mut file)));
         }
-        assert_eq!(PluginFormat::from_word("lv2"), None);
+        assert_eq!(PluginFormat::from_word("au"), None);
         let mut gain = DeviceSpec::Builtin { name: "gain".into() };
         assert_eq!(gain.kind(), DeviceKind::Builtin("gain"));
         assert_eq!(gain.plugin_mut(), None);
@@ -173,6 +194,14 @@ mod tests {
             (PluginFormat::Vst3, &class[1..], false),
             (PluginFormat::Vst3, &class.replace('F', "G"), false),
             (PluginFormat::Vst3, "com.zamaudio.ZamTube", false),
+            (PluginFormat::Lv2, "http://guitarix.sourceforge.net/plugins/gx_amp#GUITARIX", true),
+            (PluginFormat::Lv2, "urn:zamaudio:ZamTube", true),
+            (PluginFormat::Lv2, "ZamTube.lv2", false),
+            (PluginFormat::Lv2, "folder/ZamTube.lv2", false),
+            (PluginFormat::Lv2, "urn:", false),
+            (PluginFormat::Lv2, "http://a b", false),
+            (PluginFormat::Lv2, "C:\\Plugins\\x.lv2", false),
+            (PluginFormat::Lv2, "C:/Plugins/x.lv2", false),
         ] {
             assert_eq!(format.is_like_id(text), id, "{} {text}", format.word());
         }

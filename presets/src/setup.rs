@@ -19,7 +19,7 @@ pub struct Preset {
 
 /// One device of a chain with everything that is set on it.
 ///
-/// Applied in this order: assets, state, the device's own preset, parameters as listed.
+/// Applied in this order: assets of a built-in, state, the device's own preset, files of a plugin, parameters as listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSetup {
     /// Which device.
@@ -33,7 +33,7 @@ pub struct DeviceSetup {
     /// A file in the device's own preset format.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<PathBuf>,
-    /// Files that the device works with, by role: `ir`, `soundfont`.
+    /// Files that the device works with, by role: `ir`, `soundfont`; of a plugin, by its own names for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub assets: BTreeMap<String, Asset>,
     /// What happens where the device's channels differ from the signal's.
@@ -61,6 +61,8 @@ pub enum DeviceSpec {
     Clap(PluginFile),
     /// A VST3 plugin. Its id is a class id, 32 hexadecimal digits, or the name of a class.
     Vst3(PluginFile),
+    /// An LV2 plugin. Its file is a bundle, its id a URI.
+    Lv2(PluginFile),
 }
 
 /// One parameter's setting.

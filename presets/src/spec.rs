@@ -1,9 +1,9 @@
 //! A device in one line, for the command line: `builtin:NAME[@Param=value,...]`, `clap:PLUGIN[#ID][@Param=value,...]`,
-//! and `vst3:` likewise.
+//! and `vst3:` and `lv2:` likewise. A URI of an LV2 plugin is written whole, its `#` included.
 //!
 //! A backslash before `,`, `=`, `@`, `#` or another backslash takes that character as it is. Behind the `@`, `channels`,
-//! `mode`, `state` and `preset` mean what they mean in a preset file, and a built-in's file roles (`ir`, `soundfont`)
-//! name files; a parameter with one of those names is reached by its id.
+//! `mode`, `state` and `preset` mean what they mean in a preset file, a built-in's file roles (`ir`, `soundfont`) name
+//! files, as does `file.NAME` for a plugin's; a parameter with one of those names is reached by its id.
 //!
 //! ```
 //! # use tonemill_presets as presets;
@@ -24,12 +24,15 @@ use crate::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, DeviceSpec, PluginFil
 pub const FORMATS: &[&str] = &["builtin", "clap", "vst3", "lv2", "nam"];
 
 /// Those among them that come in a later version.
-pub const LATER_FORMATS: &[&str] = &["lv2", "nam"];
+pub const LATER_FORMATS: &[&str] = &["nam"];
 
 /// How devices are written, for messages.
-pub(crate) const FORMS: &str = "builtin:NAME, clap:PLUGIN or vst3:PLUGIN";
+pub(crate) const FORMS: &str = "builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN";
 /// What to do instead of using a format of a later version.
-pub(crate) const INSTEAD: &str = "Use clap, vst3 or builtin devices";
+pub(crate) const INSTEAD: &str = "Use clap, vst3, lv2 or builtin devices";
+
+/// What stands before a plugin's name for a file.
+const FILE: &str = "file.";
 
 /// The channel policies by the words that files use.
 pub const POLICIES: &[(&str, ChannelPolicy)] = &[
@@ -97,7 +100,10 @@ pub fn parse(text: &str, folder: &Path) -> Result<DeviceSetup, SpecError> {
     };
     let device = match (format, PluginFormat::from_word(format)) {
         (_, Some(format)) => {
-            let (plugin, id) = split(head, '#');
+            let (plugin, id) = match format.is_uri(&unescape(head)) {
+                true => (head, None),
+                false => split(head, '#'),
+            };
             format.device(PluginFile { plugin: named(plugin)?, id: id.map(named).transpose()? })
         }
         ("builtin", _) => {
@@ -126,6 +132,7 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
     if name.is_empty() || value.is_empty() {
         return Err(SpecError::NoValue(unescape(written)));
     }
+    let is_plugin = matches!(setup.device.kind(), DeviceKind::Plugin(..));
     let roles = match setup.device.kind() {
         DeviceKind::Builtin(name) => builtin::builtin(name).map_or(&[][..], |b| b.assets),
         DeviceKind::Plugin(..) => &[],
@@ -148,6 +155,12 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
             Ok(found) => drop(setup.assets.insert(name, found)),
             Err(problem) => return Err(SpecError::Asset { role: name, written: value, problem }),
         },
+        name if is_plugin && name.strip_prefix(FILE).is_some_and(|role| !role.is_empty()) => {
+            let role = name[FILE.len()..].to_owned();
+            if setup.assets.insert(role, Asset::File(folder.join(value))).is_some() {
+                return Err(SpecError::Twice(name.to_owned()));
+            }
+        }
         _ if setup.params.iter().any(|s| s.parameter == name) => return Err(SpecError::Twice(name)),
         _ => {
             let scalar = Scalar { text: value, plain: true };
@@ -164,13 +177,20 @@ pub fn display(setup: &DeviceSetup) -> String {
         DeviceKind::Builtin(name) => format!("builtin:{}", escape(name)),
         DeviceKind::Plugin(format, PluginFile { plugin, id }) => {
             let id = id.as_ref().map_or_else(String::new, |id| format!("#{}", escape(id)));
-            format!("{}:{}{id}", format.word(), escape(plugin))
+            // A URI stands as it is, so that it can be read and copied.
+            let plugin = match (format.is_uri(plugin), id.is_empty()) {
+                (true, true) => escape(plugin).replace("\\#", "#"),
+                _ => escape(plugin),
+            };
+            format!("{}:{plugin}{id}", format.word())
         }
     };
+    let is_plugin = matches!(setup.device.kind(), DeviceKind::Plugin(..));
     let mut parts = Vec::new();
     for (role, asset) in &setup.assets {
+        let mark = if is_plugin { FILE } else { "" };
         parts.push((
-            role.clone(),
+            format!("{mark}{role}"),
             match asset {
                 Asset::File(path) => path.display().to_string(),
                 Asset::Embedded(name) => format!("embedded:{name}"),

@@ -1,9 +1,9 @@
 //! A device that is written as a map.
 //!
-//! The map names its device in one of three ways: `builtin: NAME`; a plugin format with the plugin, `clap: PLUGIN` or
-//! `vst3: PLUGIN`; or a built-in's bare name with its main value behind it (`{ gain: -6 dB }`, `{ cabinet: v30.wav }`).
+//! The map names its device in one of three ways: `builtin: NAME`; a plugin format with the plugin, `clap: PLUGIN`,
+//! `vst3: PLUGIN` or `lv2: PLUGIN`; or a built-in's bare name with its main value behind it (`{ gain: -6 dB }`, `{ cabinet: v30.wav }`).
 //! Beside a built-in, every further field is a file in one of its roles or a parameter; a plugin's parameters stand
-//! below `params`, since their names are its own.
+//! below `params`, and files below `files`, since their names are its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +56,7 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
         let guess = entries.iter().find_map(|e| Some((e, closest(&e.key.value, names())?)));
         let (place, help) = match guess {
             Some((entry, name)) => (&entry.key.place, format!("Did you mean \"{name}\"?")),
-            None => (&node.place, "Name it with builtin: NAME, clap: PLUGIN or vst3: PLUGIN.".to_owned()),
+            None => (&node.place, "Name it with builtin: NAME, clap: PLUGIN, vst3: PLUGIN or lv2: PLUGIN.".to_owned()),
         };
         collector.mistake_with(place, "this names no device", help);
         return None;
@@ -88,6 +88,7 @@ fn plugin(
     if let Some(mode) = fields.choice("mode", MODES) {
         parts.device.setup.mode = mode;
     }
+    parts.files(&fields);
     fields.later(LATER);
     fields.finish();
     Some(parts.device)
@@ -168,6 +169,24 @@ impl<'c> Parts<'c> {
             let policy = choice("channels", node, POLICIES, self.collector);
             self.device.setup.channels = policy.unwrap_or(ChannelPolicy::Error);
             self.device.channels = node.place.clone();
+        }
+    }
+
+    /// Files of a plugin, by its own names for them.
+    fn files(&mut self, fields: &Fields<'_>) {
+        let Some(node) = fields.get("files") else { return };
+        let Kind::Map(entries) = &node.kind else {
+            let help = "It takes a map: files: { SoundFont: piano.sf2 }.";
+            self.collector.mistake_with(&node.place, format!("files is {}", node.shown()), help);
+            return;
+        };
+        for entry in entries {
+            if let Some(entries) = entry.value.map().filter(|e| is_draw(e)) {
+                refuse::<()>(&entries[0].key, self.collector);
+            } else if let Some(written) = text(&entry.key.value, &entry.value, self.collector) {
+                let found = Asset::File(self.device.folder.join(written));
+                self.put_asset(&entry.key.value, found, entry.value.place.clone());
+            }
         }
     }
 

@@ -78,7 +78,7 @@ fn preset_properties(versioned: bool) -> Value {
 fn device() -> Value {
     let mut forms = vec![
         json!({
-            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], vst3: likewise, or a built-in's name.",
+            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], vst3: and lv2: likewise, or a built-in's name.",
             "type": "string",
             "anyOf": [
                 { "pattern": format!("^(builtin|{}):.", PluginFormat::ALL.map(PluginFormat::word).join("|")) },
@@ -128,10 +128,14 @@ fn named_builtin() -> Value {
 
 fn plugin(format: PluginFormat) -> Value {
     let mut properties = common();
-    let about = "A path, the name of a file in the plugin folders, or the id or name of a plugin.";
+    let about =
+        "A path, the name of a file in the plugin folders, or the id (of an LV2 plugin, its URI) or name of a plugin.";
     properties.insert(format.word().into(), json!({ "description": about, "type": "string" }));
     let about = "Which plugin of the file, by id or name; may be left out where the file holds one.";
     properties.insert("id".into(), json!({ "description": about, "type": "string" }));
+    let about = "Files that the plugin works with, by its own names for them, relative to this file.";
+    let files = json!({ "type": ["string", "number"] });
+    properties.insert("files".into(), json!({ "description": about, "type": "object", "additionalProperties": files }));
     let modes: Vec<&str> = MODES.iter().map(|(word, _)| *word).collect();
     let about = "How the plugin is told to treat time; offline where it is left out.";
     properties.insert("mode".into(), json!({ "description": about, "enum": modes }));

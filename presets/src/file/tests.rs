@@ -93,7 +93,6 @@ fn every_mistake_is_told_at_its_place() {
     for (entry, message) in [
         ("{ gian: 3 }", "3:5: this names no device. Did you mean \"gain\"?"),
         ("{ builtin: revreb }", "3:14: there is no built-in device \"revreb\". Did you mean \"reverb\"?"),
-        ("{ lv2: urn:x }", "3:5: lv2 devices are not part of this version. Use clap, vst3 or builtin devices."),
         ("{ vst3: X, parms: {} }", "3:14: a vst3 device has no field \"parms\". Did you mean \"params\"?"),
         ("{ vst3: X, mode: life }", "3:20: mode = \"life\" is not known. Write offline or realtime."),
         (
@@ -104,10 +103,10 @@ fn every_mistake_is_told_at_its_place() {
             "{ gain: 3, mode: realtime }",
             "3:14: mode makes no difference to gain. Built-in devices render the same in each. Remove it.",
         ),
-        ("{ }", "3:3: this names no device. Name it with builtin: NAME, clap: PLUGIN or vst3: PLUGIN."),
+        ("{ }", "3:3: this names no device. Name it with builtin: NAME, clap: PLUGIN, vst3: PLUGIN or lv2: PLUGIN."),
         (
             "{ nam: x.nam, input: calibrated }",
-            "3:5: nam devices are not part of this version. Use clap, vst3 or builtin devices.",
+            "3:5: nam devices are not part of this version. Use clap, vst3, lv2 or builtin devices.",
         ),
         (
             "{ gain: { uniform: [-6 dB, 3 dB] } }",
@@ -128,7 +127,7 @@ fn every_mistake_is_told_at_its_place() {
         ("{ builtin: compressor, sidechain: vox }", "3:26: sidechain is not part of this version. Remove it."),
         (
             "{ gain: }\n- distortion",
-            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN, or a map such as { gain: -6 dB }.",
+            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN, or a map such as { gain: -6 dB }.",
         ),
         (
             "{ builtin: gain, Gain: [1] }",
@@ -136,7 +135,7 @@ fn every_mistake_is_told_at_its_place() {
         ),
         ("{ gain: 3, Gain: 4 }", "3:20: Gain is set twice. Remove one of the two."),
         ("[]", "3:3: a device is expected here, not a list. Write a map such as { gain: -6 dB }."),
-        ("lv2:urn:x", "3:3: lv2 devices are not part of this version. Use clap, vst3 or builtin devices."),
+        ("nam:x", "3:3: nam devices are not part of this version. Use clap, vst3, lv2 or builtin devices."),
     ] {
         assert_eq!(one_device(entry).unwrap_err(), format!("library/crunch.yaml:{message}"), "for {entry}");
     }
@@ -180,6 +179,8 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"clap": "X", "mode": "offline"}"#,
         r#""reverb""#,
         r#""vst3:X#Y@mode=realtime""#,
+        r#""lv2:http://x.org/y#z""#,
+        r#"{"lv2": "http://x.org/y#z", "files": {"SoundFont": "a.sf2"}}"#,
         r#""clap:X@A=1""#,
     ] {
         assert_eq!(both(good), (true, true), "for {good}");
@@ -188,7 +189,9 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"gian": 3}"#,
         r#"{"gain": 1, "pan": 2}"#,
         r#"{"builtin": "x"}"#,
-        r#"{"lv2": "urn:x"}"#,
+        r#"{"nam": "x.nam"}"#,
+        r#"{"lv2": "urn:x", "files": "a.sf2"}"#,
+        r#"{"gain": 3, "files": {}}"#,
         r#"{"clap": "X", "vst3": "X"}"#,
         r#"{"vst3": "X", "mode": "live"}"#,
         r#"{"vst3": "X", "gain": 3}"#,

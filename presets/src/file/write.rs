@@ -48,6 +48,14 @@ pub fn yaml(preset: &Preset, remark: impl Fn(usize, usize) -> Option<String>) ->
             let mark = if line == 0 { "- " } else { "  " };
             writeln!(text, "  {mark}{field}").expect("a String takes all that is written");
         }
+        if matches!(setup.device.kind(), DeviceKind::Plugin(..)) && !setup.assets.is_empty() {
+            text += "    files:\n";
+            for (role, asset) in &setup.assets {
+                if let Asset::File(path) = asset {
+                    text += &format!("      {}{}\n", key(role), scalar(written(path)?));
+                }
+            }
+        }
         if !setup.params.is_empty() {
             text += "    params:\n";
         }
@@ -88,7 +96,8 @@ fn fields(setup: &DeviceSetup) -> Result<Vec<String>, WriteError> {
         let word = MODES.iter().find(|(_, mode)| *mode == setup.mode);
         field("mode", word.expect("every mode has a word").0);
     }
-    for (role, asset) in &setup.assets {
+    let is_builtin = matches!(setup.device.kind(), DeviceKind::Builtin(_));
+    for (role, asset) in setup.assets.iter().filter(|_| is_builtin) {
         match asset {
             Asset::Embedded(name) => field(role, &format!("embedded:{name}")),
             // So that it is not taken for one that is part of the program.

@@ -17,7 +17,7 @@ pub(super) fn folders(format: PluginFormat, variable: impl Fn(&str) -> Option<Os
         let common = below("COMMONPROGRAMFILES", name);
         let user = below("LOCALAPPDATA", &format!("Programs\\Common\\{name}"));
         return match format {
-            PluginFormat::Clap => common.into_iter().chain(user).collect(),
+            PluginFormat::Clap | PluginFormat::Lv2 => common.into_iter().chain(user).collect(),
             PluginFormat::Vst3 => user.into_iter().chain(common).collect(),
         };
     }
@@ -25,11 +25,15 @@ pub(super) fn folders(format: PluginFormat, variable: impl Fn(&str) -> Option<Os
     let user = below("HOME", &format!(".{word}"));
     // Debian keeps libraries of each architecture in a folder of their own.
     let debian = format!("{}-linux-gnu", std::env::consts::ARCH);
-    let system = ["/usr/lib", "/usr/local/lib", "/usr/lib64", &format!("/usr/lib/{debian}")];
+    let mut system = ["/usr/lib", "/usr/local/lib", "/usr/lib64", &format!("/usr/lib/{debian}")];
+    // LV2 alone has what was built here stand in for what the distribution brings.
+    if format == PluginFormat::Lv2 {
+        system.swap(0, 1);
+    }
     let system = system.map(|folder| Path::new(folder).join(word));
     // VST3 gives a program's own plugins a place beside it.
     let own = match format {
-        PluginFormat::Clap => None,
+        PluginFormat::Clap | PluginFormat::Lv2 => None,
         PluginFormat::Vst3 => std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join(word))),
     };
     user.into_iter().chain(system).chain(own).collect()

@@ -151,6 +151,29 @@ fn a_path_to_a_plugin_of_another_format_says_how_to_write_it() {
 }
 
 #[test]
+fn an_lv2_bundle_is_found_by_name_and_path_and_a_uri_is_never_taken_for_a_path() {
+    let folder = tempfile::tempdir().unwrap();
+    for bundle in ["a/amp.lv2", "a/organ", "a/series/deep.lv2"] {
+        fs::create_dir_all(folder.path().join(bundle)).unwrap();
+        fs::write(folder.path().join(bundle).join("manifest.ttl"), "").unwrap();
+    }
+    fs::write(folder.path().join("a/file.lv2"), "").unwrap();
+    fs::create_dir_all(folder.path().join("http:/x.org")).unwrap();
+    let folders = Folders::new(PluginFormat::Lv2, [folder.path().join("a")]);
+    let found: Vec<_> = folders.plugins().iter().map(|p| p.strip_prefix(folder.path()).unwrap().to_owned()).collect();
+    assert_eq!(found, ["a/amp.lv2", "a/organ", "a/series/deep.lv2"].map(PathBuf::from));
+    let locate = |written: &str| folders.locate(written, folder.path());
+    assert_eq!(locate("amp"), file(&folder, "a/amp.lv2"));
+    assert_eq!(locate("organ"), file(&folder, "a/organ"));
+    assert_eq!(locate("a/series/deep.lv2"), file(&folder, "a/series/deep.lv2"));
+    for uri in ["http://x.org", "http://x.org/y#z", "urn:amp.lv2"] {
+        assert_eq!(locate(uri), Ok(Located::Id));
+    }
+    let missing = locate("amb").unwrap_err().to_string();
+    assert!(missing.starts_with("no LV2 plugin is called \"amb\". Did you mean \"amp\"?"), "{missing}");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn the_folders_of_the_variable_come_before_those_that_are_installed() {
     let variable = |name: &str| match name {
@@ -172,4 +195,7 @@ fn the_folders_of_the_variable_come_before_those_that_are_installed() {
         .to_vec();
     clap.push(debian("clap"));
     assert_eq!(of(PluginFormat::Clap), clap);
+    let mut lv2 = ["/home/me/.lv2", "/usr/local/lib/lv2", "/usr/lib/lv2", "/usr/lib64/lv2"].map(PathBuf::from).to_vec();
+    lv2.push(debian("lv2"));
+    assert_eq!(of(PluginFormat::Lv2), lv2);
 }

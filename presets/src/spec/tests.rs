@@ -23,6 +23,24 @@ fn a_specification_names_device_id_and_settings() {
 }
 
 #[test]
+fn a_uri_is_taken_whole_and_a_bundle_has_its_plugin_behind_a_hash() {
+    let lv2 = |plugin: &str, id: Option<&str>| {
+        DeviceSpec::Lv2(PluginFile { plugin: plugin.to_owned(), id: id.map(str::to_owned) })
+    };
+    let uri = "http://x.org/plugins/amp#GUITARIX";
+    let setup = read(&format!("lv2:{uri}@Drive=4,file.SoundFont=a.sf2")).unwrap();
+    assert_eq!(setup.device, lv2(uri, None));
+    assert_eq!(setup.params, [Setting { parameter: "Drive".into(), value: Value::Number(4.0) }]);
+    assert_eq!(setup.assets["SoundFont"], Asset::File("here/a.sf2".into()));
+    assert_eq!(display(&setup), format!("lv2:{uri}@file.SoundFont=here/a.sf2,Drive=4"));
+    assert_eq!(parse(&display(&setup), Path::new("")).unwrap(), setup);
+    assert_eq!(read(&format!("lv2:/a/amp.lv2#{uri}")).unwrap().device, lv2("/a/amp.lv2", Some(uri)));
+    let at = bare(lv2("http://x.org/a@b,c=d#e", None));
+    assert_eq!(parse(&display(&at), Path::new("")).unwrap(), at);
+    assert_eq!(read("lv2:urn:x@file.A=1,file.A=2").unwrap_err(), "file.A is set twice. Remove one of the two");
+}
+
+#[test]
 fn a_backslash_takes_special_characters_as_they_are() {
     let setup = read(r"clap:C:\Plugins\a\@b.clap@Attack\, fast=1\=2,#7=x@y").unwrap();
     assert_eq!(setup.device, DeviceSpec::Clap(PluginFile { plugin: r"C:\Plugins\a@b.clap".into(), id: None }));
@@ -33,15 +51,18 @@ fn a_backslash_takes_special_characters_as_they_are() {
 #[test]
 fn wrong_specifications_say_what_to_write() {
     for (text, message) in [
-        ("gain", "\"gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
+        (
+            "gain",
+            "\"gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN",
+        ),
         (
             "au:Gain",
-            "\"au:Gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN",
+            "\"au:Gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN",
         ),
-        ("lv2:http", "lv2 devices are not part of this version. Use clap, vst3 or builtin devices"),
-        ("clap:@A=1", "\"clap:@A=1\" names no device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
-        ("vst3:", "\"vst3:\" names no device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
-        ("vst3:a#", "\"vst3:a#\" names no device. Write builtin:NAME, clap:PLUGIN or vst3:PLUGIN"),
+        ("nam:x", "nam devices are not part of this version. Use clap, vst3, lv2 or builtin devices"),
+        ("clap:@A=1", "\"clap:@A=1\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN"),
+        ("vst3:", "\"vst3:\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN"),
+        ("vst3:a#", "\"vst3:a#\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN"),
         ("vst3:a@mode=live", "mode = live is not known. Write offline or realtime"),
         (
             "builtin:gain@mode=realtime",
