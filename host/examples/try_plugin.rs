@@ -1,6 +1,6 @@
 //! Loads a plugin, shows what it is, and renders some seconds through it.
 //!
-//! `cargo run --release -p tonemill-host --example try_plugin -- FILE [ID] [--seconds N] [--all]`
+//! `cargo run --release -p tonemill-host --example try_plugin -- FILE [ID] [--seconds N] [--all]`, or FILE --list for the ids alone.
 
 use std::path::Path;
 use std::time::Instant;
@@ -11,27 +11,43 @@ use audio::{Buffer, Device, Event, EventBody, SampleRate, Transport};
 const RATE: SampleRate = SampleRate(48_000);
 const BLOCK: usize = 512;
 
-fn is_vst3(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "vst3")
+fn extension(path: &Path) -> &str {
+    if path.join("manifest.ttl").exists() {
+        return "lv2";
+    }
+    path.extension().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
 }
 
 fn list(path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
-    if is_vst3(path) { tonemill_host::vst3::list(path) } else { tonemill_host::clap::list(path) }
+    match extension(path) {
+        "vst3" => tonemill_host::vst3::list(path),
+        "lv2" => tonemill_host::lv2::list(path),
+        _ => tonemill_host::clap::list(path),
+    }
 }
 
 fn load(path: &Path, id: Option<&str>) -> Result<Box<dyn Device>, DeviceError> {
-    if is_vst3(path) { tonemill_host::vst3::load(path, id) } else { tonemill_host::clap::load(path, id) }
+    match extension(path) {
+        "vst3" => tonemill_host::vst3::load(path, id),
+        "lv2" => tonemill_host::lv2::load(path, id),
+        _ => tonemill_host::clap::load(path, id),
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let all = arguments.iter().position(|argument| argument == "--all").map(|at| arguments.remove(at)).is_some();
+    let only_list = arguments.iter().position(|argument| argument == "--list").map(|at| arguments.remove(at)).is_some();
     let mut seconds = 10.0;
     if let Some(at) = arguments.iter().position(|argument| argument == "--seconds") {
         arguments.remove(at);
         seconds = arguments.remove(at).parse()?;
     }
     let path = Path::new(arguments.first().ok_or("which file?")?);
+    if only_list {
+        list(path)?.into_iter().for_each(|info| println!("{}\t{}", info.id, info.name));
+        return Ok(());
+    }
     let ids = match arguments.get(1) {
         Some(id) => vec![id.clone()],
         None => list(path)?.into_iter().map(|info| info.id).collect(),

@@ -1,4 +1,4 @@
-//! CLAP plugins behind the device traits.
+//! CLAP, VST3 and LV2 plugins behind the device traits.
 //!
 //! [`clap::list`] says what a plugin file holds, [`clap::load`] brings one plugin to life as an
 //! [`audio::Device`]. A plugin is a guest: whatever it hands over is checked before it is used, and nothing above this
@@ -9,6 +9,10 @@ mod binary;
 mod choose;
 pub mod clap;
 mod denormals;
+pub mod lv2;
+mod midi;
+mod note;
+pub mod process;
 mod pump;
 mod role;
 #[allow(clippy::unnecessary_cast, reason = "the enumerations of VST3 are signed on Windows and unsigned elsewhere")]

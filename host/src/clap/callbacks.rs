@@ -5,7 +5,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
-use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::ThreadId;
@@ -71,8 +70,7 @@ impl Shared<'_> {
 
     /// Writes a line about the plugin where its own messages go.
     pub(super) fn note(&self, severity: &str, message: &str) {
-        // A worker without a standard error has nobody left to tell.
-        let _ = writeln!(std::io::stderr(), "[{}] {severity}: {}", self.name, message.trim_end());
+        crate::note::note(&self.name, severity, message);
     }
 }
 

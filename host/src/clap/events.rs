@@ -11,6 +11,7 @@ use clap_sys::fixedpoint::{CLAP_BEATTIME_FACTOR, CLAP_SECTIME_FACTOR};
 
 use super::parameters::Cookies;
 use super::ports::NoteInput;
+use crate::midi;
 
 /// One event as the plugin reads it. Every kind begins with its header.
 #[derive(Clone, Copy)]
@@ -117,7 +118,7 @@ const EXPRESSIONS: [(clap_note_expression, Expression); 7] = [
 
 /// Notes and other messages in the one dialect chosen for the port; `None` if it has no words for it.
 fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
-    let midi = |data| {
+    let midi_event = |data| {
         let header = header::<clap_event_midi>(frame, CLAP_EVENT_MIDI);
         port.midi.then_some(Raw { midi: clap_event_midi { header, port_index: port.port, data } })
     };
@@ -127,20 +128,12 @@ fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
         let (port_index, channel, key) = (port.port as i16, channel.into(), key.into());
         Some(Raw { note: clap_event_note { header, note_id, port_index, channel, key, velocity } })
     };
-    let seven_bits = |velocity: f64, least: f64| (velocity * 127.0).round().clamp(least, 127.0) as u8;
     match body {
         EventBody::NoteOn { channel, key, velocity, note: id } if port.clap_notes => {
             note(CLAP_EVENT_NOTE_ON, *channel, *key, *velocity, *id)
         }
         EventBody::NoteOff { channel, key, velocity, note: id } if port.clap_notes => {
             note(CLAP_EVENT_NOTE_OFF, *channel, *key, *velocity, *id)
-        }
-        // A velocity of 0 would mean a note's end.
-        EventBody::NoteOn { channel, key, velocity, .. } => {
-            midi([0x90 | (channel & 15), key & 127, seven_bits(*velocity, 1.0)])
-        }
-        EventBody::NoteOff { channel, key, velocity, .. } => {
-            midi([0x80 | (channel & 15), key & 127, seven_bits(*velocity, 0.0)])
         }
         EventBody::Expression { channel, key, note, expression, value } if port.clap_notes => {
             let header = header::<clap_event_note_expression>(frame, CLAP_EVENT_NOTE_EXPRESSION);
@@ -152,18 +145,13 @@ fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
                 clap_event_note_expression { header, expression_id, note_id, port_index, channel, key, value };
             Some(Raw { expression })
         }
-        // The one expression that MIDI has.
-        EventBody::Expression { channel, key, expression: Expression::Pressure, value, .. } => {
-            midi([0xa0 | (channel & 15), key & 127, seven_bits(*value, 0.0)])
-        }
-        EventBody::Midi { bytes } => midi(*bytes),
         EventBody::Sysex { bytes } if port.midi => {
             let header = header::<clap_event_midi_sysex>(frame, CLAP_EVENT_MIDI_SYSEX);
             let size = u32::try_from(bytes.len()).ok()?;
             let sysex = clap_event_midi_sysex { header, port_index: port.port, buffer: bytes.as_ptr(), size };
             Some(Raw { sysex })
         }
-        _ => None,
+        body => midi::written(body).and_then(midi_event),
     }
 }
 
@@ -248,7 +236,7 @@ unsafe fn read(event: *const clap_event_header) -> Option<EventBody> {
         CLAP_EVENT_MIDI if holds(size_of::<clap_event_midi>()) => {
             // SAFETY: as above; the kind and the size fit.
             let event = unsafe { event.cast::<clap_event_midi>().read_unaligned() };
-            read_midi(event.data)
+            midi::read(event.data)
         }
         CLAP_EVENT_MIDI_SYSEX if holds(size_of::<clap_event_midi_sysex>()) => {
             // SAFETY: as above; the kind and the size fit.
@@ -260,16 +248,6 @@ unsafe fn read(event: *const clap_event_header) -> Option<EventBody> {
             let bytes = unsafe { std::slice::from_raw_parts(event.buffer, event.size as usize) };
             Some(EventBody::Sysex { bytes: Arc::from(bytes) })
         }
-        _ => None,
-    }
-}
-
-fn read_midi(bytes: [u8; 3]) -> Option<EventBody> {
-    let (channel, key, velocity) = (bytes[0] & 15, bytes[1] & 127, f64::from(bytes[2] & 127) / 127.0);
-    match bytes[0] & 0xf0 {
-        0x90 if velocity > 0.0 => Some(EventBody::NoteOn { channel, key, velocity, note: None }),
-        0x80 | 0x90 => Some(EventBody::NoteOff { channel, key, velocity, note: None }),
-        0xa0..=0xe0 => Some(EventBody::Midi { bytes }),
         _ => None,
     }
 }

@@ -1,0 +1,495 @@
+//! The main-thread half of a plugin.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use audio::device::{
+    DeviceError, DeviceInfo, Parameter, ParameterFlags, ParameterId, Ports, ProcessMode, Requests, Setup,
+};
+use audio::{Device, Processor, SampleRate};
+
+use super::abi::{Descriptor, STATE_IS_POD};
+use super::bundle::Bundle;
+use super::core::{Core, FIRST_PROPERTY};
+use super::features::{self, Features, Lengths};
+use super::instance::Instance;
+use super::names::*;
+use super::paths::Paths;
+use super::plugin::Description;
+use super::port::{Direction, Kind, Port};
+use super::processor::{Lv2Processor, Shared};
+use super::property::{Property, ValueType};
+use super::state::{Kept, State, Value};
+use super::turtle::{Graph, Node};
+use super::worker::Queue;
+use super::{busses, library, preset};
+
+/// The conditions that an instance is made under before anybody says which.
+const USUAL: Setup = Setup { sample_rate: SampleRate(48_000), max_block: 512 };
+
+/// A plugin instance.
+pub(super) struct Lv2Device {
+    plugin: Arc<Description>,
+    bundle: PathBuf,
+    descriptor: &'static Descriptor,
+    shared: Shared,
+    paths: Arc<Paths>,
+    /// What each new instance is given: the plugin's default state or one that was loaded.
+    state: Option<State>,
+    /// The conditions that the instance was made under.
+    made_for: (f64, Lengths),
+    used_inputs: Vec<usize>,
+    mode: ProcessMode,
+}
+
+impl Lv2Device {
+    /// Makes an instance. Fails with what went wrong and what to do.
+    pub(super) fn new(bundle: &mut Bundle, uri: &str) -> Result<Lv2Device, String> {
+        let plugin = Arc::new(bundle.describe(uri)?);
+        require_offered(&plugin)?;
+        let binary = bundle.binary(uri)?;
+        let (queue, paths) = (Arc::new(Queue::default()), Arc::new(Paths::default()));
+        let name = &plugin.info.name;
+        let lengths = Lengths::new(&plugin.required, USUAL.max_block);
+        let rate = USUAL.sample_rate.hz();
+        let offer = Features::new(name, &plugin.required, rate, lengths, &queue, &paths);
+        let descriptor = library::descriptor(&binary, bundle.path(), uri, &offer)?;
+        let subject = Node::Iri(uri.to_owned());
+        let default = preset::state_of(&bundle.graph, &subject, uri, name);
+        let core = Core {
+            layout: busses::layout(&plugin),
+            instance: None,
+            controls: plugin.ports.iter().map(|port| port.range(rate).2 as f32).collect(),
+            properties: plugin.properties.iter().map(|property| (property.default, false)).collect(),
+            files: Default::default(),
+            active: None,
+            plugin: plugin.clone(),
+        };
+        let mut device = Lv2Device {
+            plugin,
+            bundle: bundle.path().to_owned(),
+            descriptor,
+            shared: Shared(Arc::new(Mutex::new(core))),
+            paths,
+            state: (!default.properties.is_empty()).then_some(default),
+            made_for: (rate, lengths),
+            used_inputs: Vec::new(),
+            mode: ProcessMode::Offline,
+        };
+        device.make(rate, lengths)?;
+        Ok(device)
+    }
+
+    /// Puts a fresh instance in place of the one that is there.
+    fn make(&mut self, rate: f64, lengths: Lengths) -> Result<(), String> {
+        let mut core = self.shared.lock();
+        // Some plugins cannot stand a second instance of themselves.
+        core.instance = None;
+        let queue = Arc::new(Queue::default());
+        let features = Features::new(&self.plugin.info.name, &self.plugin.required, rate, lengths, &queue, &self.paths);
+        let mut instance = Instance::new(self.descriptor, &self.bundle, rate, features)?;
+        if let Some(state) = &self.state {
+            instance.restore(&state.properties)?;
+        }
+        core.instance = Some(instance);
+        // Whatever was told to the last instance this one does not know yet.
+        core.files.values_mut().for_each(|(_, pending)| *pending = true);
+        let defaults: Vec<f64> = core.plugin.properties.iter().map(|property| property.default).collect();
+        for ((value, pending), default) in core.properties.iter_mut().zip(defaults) {
+            *pending = *value != default;
+        }
+        // Controls that go by the sample rate keep their place within their range.
+        let plugin = core.plugin.clone();
+        for port in plugin.ports.iter().filter(|port| port.by_rate) {
+            core.controls[port.index as usize] *= (rate / self.made_for.0) as f32;
+        }
+        self.made_for = (rate, lengths);
+        Ok(())
+    }
+
+    fn rate(&self) -> f64 {
+        self.made_for.0
+    }
+
+    fn port(&self, id: ParameterId) -> Option<&Port> {
+        self.plugin.ports.get(id.0 as usize).filter(|port| is_parameter(port))
+    }
+
+    fn property(&self, id: ParameterId) -> Option<(usize, &Property)> {
+        let index = id.0.checked_sub(FIRST_PROPERTY)? as usize;
+        let property = self.plugin.properties.get(index).filter(|property| property.kind.is_number())?;
+        Some((index, property))
+    }
+
+    /// Some plugins take files through their state alone, as texts that they do not describe. Gives whether there is
+    /// one of that name.
+    fn set_kept(&mut self, role: &str, path: &Path) -> Result<bool, String> {
+        let Some(text) = path.to_str() else { return Ok(false) };
+        let mut core = self.shared.lock();
+        let Some(instance) = &mut core.instance else { return Ok(false) };
+        let mut state = State::of(&self.plugin.info.id, &self.plugin.info.name);
+        self.paths.begin();
+        state.properties = instance.save()?;
+        let short = |key: &str| fold(key.rsplit(['#', '/', ':']).next().unwrap_or_default());
+        let found = state.properties.iter_mut().find(|kept| {
+            let is_text = [ATOM_STRING, ATOM_PATH].contains(&kept.kind.as_str());
+            is_text && (kept.key == role || short(&kept.key) == fold(role))
+        });
+        let Some(kept) = found else { return Ok(false) };
+        kept.value = Value::Text(text.to_owned());
+        instance.restore(&state.properties)?;
+        drop(core);
+        self.state = Some(state);
+        Ok(true)
+    }
+
+    /// Takes over a state.
+    fn take(&mut self, state: State) -> Result<(), DeviceError> {
+        let own = &self.plugin.info;
+        if state.plugin != own.id {
+            let named = |name: &str, uri: &str| format!("\"{name}\" ({uri})");
+            let (other, own) = (named(&state.name, &state.plugin), named(&own.name, &own.id));
+            return Err(DeviceError::State(format!("it was saved by {other}, and this is {own}")));
+        }
+        self.paths.put_files(&state.files).map_err(|e| DeviceError::State(format!("its files cannot be kept: {e}")))?;
+        let mut core = self.shared.lock();
+        if let Some(instance) = &mut core.instance {
+            instance.restore(&state.properties).map_err(DeviceError::State)?;
+        }
+        // What was set by message is replaced by what the state says.
+        core.files.clear();
+        core.properties.iter_mut().for_each(|(_, pending)| *pending = false);
+        for (index, property) in self.plugin.properties.iter().enumerate() {
+            let kept = state.properties.iter().find(|kept| kept.key == property.uri);
+            let number = kept.and_then(|kept| {
+                let kind = super::urid::map(&kept.kind);
+                super::atom::number(kind, &kept.value.bytes(kind))
+            });
+            if let Some(number) = number {
+                core.properties[index].0 = number;
+            }
+        }
+        for port in self.plugin.ports.iter().filter(|port| port.direction == Direction::Input) {
+            if let Some(value) = state.controls.get(&port.symbol) {
+                core.controls[port.index as usize] = *value;
+            }
+        }
+        drop(core);
+        self.state = Some(state);
+        Ok(())
+    }
+}
+
+/// Has the plugin take through its state the files that it did not take by message. Some say that they take a file both
+/// ways, and do so in one.
+fn confirm_files(core: &mut Core, paths: &Paths) -> Result<(), String> {
+    let Some(instance) = core.instance.as_mut().filter(|instance| instance.has_state()) else { return Ok(()) };
+    paths.begin();
+    // A plugin that has nothing to save may well call that an error.
+    let mut kept = instance.save().unwrap_or_default();
+    let mut missed = false;
+    for (index, (path, _)) in &core.files {
+        let key = &core.plugin.properties[*index].uri;
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is_taken = kept.iter().any(|kept| {
+            kept.key == *key && matches!(&kept.value, Value::Text(taken) if real(Path::new(taken)) == real(path))
+        });
+        if let (Some(path), false) = (path.to_str(), is_taken) {
+            missed = true;
+            kept.retain(|kept| kept.key != *key);
+            kept.push(Kept {
+                key: key.clone(),
+                kind: ATOM_PATH.into(),
+                flags: STATE_IS_POD,
+                value: Value::Text(path.into()),
+            });
+        }
+    }
+    if missed {
+        instance.restore(&kept)?;
+        core.settle();
+    }
+    Ok(())
+}
+
+/// A name without case and separators.
+fn fold(name: &str) -> String {
+    name.to_lowercase().replace([' ', '_', '-'], "")
+}
+
+/// Whether a port is a parameter.
+fn is_parameter(port: &Port) -> bool {
+    match (port.kind, port.direction) {
+        (Kind::Control, _) => !port.is_the_hosts(),
+        // A control signal stands still at a value that can be set.
+        (Kind::Cv, Direction::Input) => true,
+        _ => false,
+    }
+}
+
+/// Fails unless everything that the plugin cannot do without is offered.
+fn require_offered(plugin: &Description) -> Result<(), String> {
+    match features::missing(&plugin.required).as_slice() {
+        [] => {}
+        [feature] if *feature == INSTANCE_ACCESS => {
+            return Err("it cannot work without its own editor (instance-access)".into());
+        }
+        missing => return Err(format!("it requires what this host does not offer: {}", missing.join(", "))),
+    }
+    match plugin.ports.iter().find(|port| port.kind == Kind::Unknown && !port.optional) {
+        None => Ok(()),
+        Some(port) => {
+            Err(format!("its port \"{}\" ({}) is of a kind that this host does not know", port.name, port.symbol))
+        }
+    }
+}
+
+impl Device for Lv2Device {
+    fn info(&self) -> &DeviceInfo {
+        &self.plugin.info
+    }
+
+    fn ports(&self) -> Ports {
+        self.shared.lock().layout.ports.clone()
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let of_port = |port: &Port| {
+            let (minimum, maximum, default) = port.range(self.rate());
+            let output = port.direction == Direction::Output;
+            Parameter {
+                id: ParameterId(port.index),
+                name: port.name.clone(),
+                group: port.group_name.clone(),
+                minimum,
+                maximum,
+                default,
+                flags: ParameterFlags {
+                    stepped: port.stepped,
+                    // What the music sets is not for people to set.
+                    hidden: port.hidden || port.designation.as_ref().is_some_and(|name| name.starts_with(TIME)),
+                    read_only: output,
+                    bypass: port.is_designated(ENABLED),
+                    automatable: port.automatable && !output,
+                },
+            }
+        };
+        let of_property = |(index, property): (usize, &Property)| Parameter {
+            id: ParameterId(FIRST_PROPERTY + index as u32),
+            name: property.label.clone(),
+            group: String::new(),
+            minimum: property.minimum,
+            maximum: property.maximum,
+            default: property.default,
+            flags: ParameterFlags {
+                stepped: matches!(property.kind, ValueType::Bool | ValueType::Int | ValueType::Long),
+                automatable: true,
+                ..ParameterFlags::default()
+            },
+        };
+        let ports = self.plugin.ports.iter().filter(|port| is_parameter(port)).map(of_port);
+        let properties = self.plugin.properties.iter().enumerate().filter(|(_, property)| property.kind.is_number());
+        ports.chain(properties.map(of_property)).collect()
+    }
+
+    fn value(&self, id: ParameterId) -> Result<f64, DeviceError> {
+        let core = self.shared.lock();
+        if let Some((index, _)) = self.property(id) {
+            return Ok(core.properties[index].0);
+        }
+        let port = self.port(id).ok_or(DeviceError::NoSuchParameter(id))?;
+        Ok(exact(core.controls[port.index as usize]))
+    }
+
+    fn text(&self, id: ParameterId, value: f64) -> Option<String> {
+        let words = match self.property(id) {
+            Some((_, property)) => &property.words,
+            None => &self.port(id)?.words,
+        };
+        Some(words.text(value))
+    }
+
+    fn parse(&self, id: ParameterId, text: &str) -> Option<f64> {
+        match self.property(id) {
+            Some((_, property)) => property.words.parse(text),
+            None => self.port(id)?.words.parse(text),
+        }
+    }
+
+    fn set_value(&mut self, id: ParameterId, value: f64) -> Result<(), DeviceError> {
+        let refuse = |name: &str, minimum: f64, maximum: f64| {
+            Err(DeviceError::OutOfRange { name: name.to_owned(), value, minimum, maximum })
+        };
+        if let Some((index, property)) = self.property(id) {
+            if !(property.minimum..=property.maximum).contains(&value) {
+                return refuse(&property.label, property.minimum, property.maximum);
+            }
+            self.shared.lock().properties[index] = (value, true);
+            return Ok(());
+        }
+        let settable = self.port(id).filter(|port| port.direction == Direction::Input);
+        let port = settable.ok_or(DeviceError::NoSuchParameter(id))?;
+        let (minimum, maximum, _) = port.range(self.rate());
+        if !(minimum..=maximum).contains(&value) {
+            return refuse(&port.name, minimum, maximum);
+        }
+        self.shared.lock().controls[port.index as usize] = value as f32;
+        Ok(())
+    }
+
+    /// The state as JSON; see `state`.
+    fn save_state(&mut self) -> Result<Vec<u8>, DeviceError> {
+        let name = self.plugin.info.name.clone();
+        if !self.shared.lock().instance.as_ref().is_some_and(Instance::has_state) {
+            return Err(DeviceError::Stateless(name));
+        }
+        // What was set by message the plugin knows only after a run.
+        let pending = {
+            let core = self.shared.lock();
+            core.active.is_none() && core.is_pending()
+        };
+        if pending {
+            let (rate, lengths) = self.made_for;
+            let mut core = self.shared.lock();
+            let files = core.files.values().any(|(_, pending)| *pending);
+            core.start(lengths, rate, &self.used_inputs);
+            if files {
+                confirm_files(&mut core, &self.paths).map_err(DeviceError::State)?;
+            }
+            core.stop();
+        }
+        let mut core = self.shared.lock();
+        let mut state = State::of(&self.plugin.info.id, &name);
+        let inputs = self.plugin.ports.iter().filter(|p| is_parameter(p) && p.direction == Direction::Input);
+        state.controls = inputs.map(|port| (port.symbol.clone(), core.controls[port.index as usize])).collect();
+        self.paths.begin();
+        if let Some(instance) = &mut core.instance {
+            state.properties = instance.save().map_err(DeviceError::State)?;
+        }
+        state.files =
+            self.paths.take_files().map_err(|e| DeviceError::State(format!("its files cannot be read: {e}")))?;
+        Ok(state.write())
+    }
+
+    /// Takes what `save_state` gave, or a preset in Turtle.
+    fn load_state(&mut self, bytes: &[u8]) -> Result<(), DeviceError> {
+        let (uri, name) = (&self.plugin.info.id, &self.plugin.info.name);
+        let state = if State::is_like(bytes) {
+            State::read(bytes)
+        } else {
+            let mut graph = Graph::default();
+            // Nobody says where it lay; what it names relative to that is looked for in the bundle.
+            let base = format!("{}/", super::turtle::iri_of(&self.bundle));
+            let parsed = graph.parse(bytes, &base);
+            let words = |e| format!("it is neither an LV2 state of this program nor a preset in Turtle: {e}");
+            parsed.map_err(words).and_then(|()| preset::find(&graph, uri, name))
+        };
+        self.take(state.map_err(DeviceError::State)?)
+    }
+
+    fn load_preset(&mut self, path: &Path) -> Result<(), DeviceError> {
+        let refuse = |reason: String| DeviceError::State(format!("{}: {reason}", path.display()));
+        let state = preset::load(path, &self.plugin.info.id, &self.plugin.info.name).map_err(refuse)?;
+        self.take(state).map_err(|e| match e {
+            DeviceError::State(reason) => refuse(reason),
+            other => other,
+        })
+    }
+
+    fn file_roles(&self) -> Vec<String> {
+        let files = self.plugin.properties.iter().filter(|property| property.kind == ValueType::Path);
+        files.map(|property| property.label.clone()).collect()
+    }
+
+    fn set_file(&mut self, role: &str, path: &Path) -> Result<(), DeviceError> {
+        let path =
+            &std::path::absolute(path).map_err(|e| DeviceError::Asset { path: role.into(), reason: e.to_string() })?;
+        if !path.is_file() {
+            let reason = "there is no such file".to_owned();
+            return Err(DeviceError::Asset { path: path.display().to_string(), reason });
+        }
+        let files = self.plugin.properties.iter().enumerate();
+        let files = files.filter(|(_, property)| property.kind == ValueType::Path);
+        let is_meant = |property: &Property| {
+            property.uri == role || [&property.label, property.short()].iter().any(|name| fold(name) == fold(role))
+        };
+        let asset = |reason: String| DeviceError::Asset { path: path.display().to_string(), reason };
+        let found = files.filter(|(_, property)| is_meant(property)).map(|(index, _)| index).next();
+        let Some(index) = found else {
+            if self.set_kept(role, path).map_err(DeviceError::State)? {
+                return Ok(());
+            }
+            let name = &self.plugin.info.name;
+            let roles = self.file_roles().iter().map(|role| format!("\"{role}\"")).collect::<Vec<_>>().join(", ");
+            return Err(asset(match roles.as_str() {
+                "" => format!("{name} takes no files"),
+                roles => format!("{name} takes no file \"{role}\". It takes {roles}"),
+            }));
+        };
+        self.shared.lock().files.insert(index, (path.clone(), true));
+        Ok(())
+    }
+
+    /// LV2 plugins have the ports that they have.
+    fn request_channels(&mut self, _: Option<usize>, _: Option<usize>) -> Ports {
+        self.ports()
+    }
+
+    fn set_mode(&mut self, mode: ProcessMode) {
+        self.mode = mode;
+    }
+
+    fn use_input(&mut self, bus: usize, used: bool) {
+        self.used_inputs.retain(|known| *known != bus);
+        if used {
+            self.used_inputs.push(bus);
+        }
+    }
+
+    fn activate(&mut self, setup: Setup) -> Result<Box<dyn Processor>, DeviceError> {
+        let refuse = DeviceError::Activate;
+        if self.shared.lock().active.is_some() {
+            return Err(refuse("it is active already".into()));
+        }
+        if !(1..=1 << 24).contains(&setup.max_block) {
+            return Err(refuse(format!("a block of {} frames", setup.max_block)));
+        }
+        let lengths = Lengths::new(&self.plugin.required, setup.max_block);
+        let rate = setup.sample_rate.hz();
+        if self.made_for != (rate, lengths) || self.shared.lock().instance.is_none() {
+            self.make(rate, lengths).map_err(refuse)?;
+        }
+        let mut core = self.shared.lock();
+        let freewheeling = if self.mode == ProcessMode::Offline { 1.0 } else { 0.0 };
+        for port in self.plugin.ports.iter().filter(|port| port.is_designated(FREE_WHEELING)) {
+            core.controls[port.index as usize] = freewheeling;
+        }
+        let pending = core.files.values().any(|(_, pending)| *pending);
+        core.start(lengths, rate, &self.used_inputs);
+        if pending {
+            confirm_files(&mut core, &self.paths).map_err(refuse)?;
+        }
+        Ok(Box::new(Lv2Processor::new(&self.shared, &self.plugin.info.name, setup.max_block)))
+    }
+
+    fn latency(&self) -> u64 {
+        let core = self.shared.lock();
+        core.active.as_ref().map_or(0, |active| active.latency + active.lengths.fixed.unwrap_or(0) as u64)
+    }
+
+    fn pump(&mut self) -> Requests {
+        let core = self.shared.lock();
+        let restart = core.active.as_ref().is_some_and(|active| active.latency != core.reported_latency());
+        Requests { restart, ..Requests::default() }
+    }
+
+    fn deactivate(&mut self, processor: Box<dyn Processor>) {
+        drop(processor);
+        self.shared.lock().stop();
+    }
+}
+
+/// The decimal that a number in single precision was meant as: 0.1, not 0.10000000149.
+fn exact(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
