@@ -54,7 +54,8 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer: [`FromWorker::Examined`], [`FromWorker::Captured`],
-    /// [`FromWorker::Listed`] or, of a render, [`FromWorker::Finished`]. Anything else is a mishap; [`FromWorker::Failed`] comes as [`Cause::Refused`].
+    /// [`FromWorker::Probed`], [`FromWorker::Listed`] or, of a render, [`FromWorker::Finished`]. Anything else is a mishap;
+    /// [`FromWorker::Failed`] comes as [`Cause::Refused`].
     pub fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
         let (answer, answered) = oneshot::channel();
         let questions = self.questions.as_ref().expect("it is there until the client is dropped");
@@ -177,6 +178,7 @@ impl Keeper {
                     }
                     answer @ (FromWorker::Examined(_)
                     | FromWorker::Captured(_)
+                    | FromWorker::Probed(_)
                     | FromWorker::Listed { .. }
                     | FromWorker::Finished { .. }) => {
                         live.answered += 1;

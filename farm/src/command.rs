@@ -44,10 +44,12 @@ impl WorkerCommand {
             (PARENT_VARIABLE.into(), parent.to_string().into()),
             // Plugins that make windows while loading must not need a display.
             ("QT_QPA_PLATFORM".into(), "offscreen".into()),
+        ];
+        if std::env::var_os(jobs::strict::VARIABLE).is_none_or(|value| value != "off") {
             // Fresh memory always holds the same bytes, so that a plugin that forgets to clear its own sounds the same
             // in every process, whatever ran before.
-            ("GLIBC_TUNABLES".into(), "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0".into()),
-        ];
+            all.push(("GLIBC_TUNABLES".into(), "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0".into()));
+        }
         all.push((jobs::position::VARIABLE.into(), scratch.join(crate::run::POSITION).into()));
         for (variable, folder) in SCRATCH_FOLDERS {
             all.push((variable.into(), scratch.join(folder).into()));

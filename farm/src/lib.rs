@@ -9,6 +9,7 @@
 //!
 //! The contract with a worker, beside [`jobs::message`]:
 //!
+//! - It may execute itself anew first, to have its memory at fixed addresses.
 //! - Its standard input is the connection. At once, before anything else runs in it, it moves that to a private
 //!   descriptor which is closed on exec, points standard input at `/dev/null`, and standard output at standard error.
 //! - It asks the system to be killed when its parent dies, then leaves if its parent's id is not that in

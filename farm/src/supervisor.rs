@@ -547,6 +547,7 @@ fn kind(message: &FromWorker) -> &'static str {
         FromWorker::Failed(_) => "\"failed\"",
         FromWorker::Examined(_) => "\"examined\"",
         FromWorker::Captured(_) => "\"captured\"",
+        FromWorker::Probed(_) => "\"probed\"",
         FromWorker::Listed { .. } => "\"listed\"",
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The story in order: a job file becomes a [`plan::Plan`] of [`task::Task`]s with every mistake reported together;
 //! a task travels to a worker as a [`message::ToWorker`], comes back as [`message::FromWorker`], and each of its files
-//! becomes a line of the manifest ([`manifest::Record`]). What plugins there are stands in the [`catalogue`].
+//! becomes a line of the manifest ([`manifest::Record`]). What plugins there are stands in the [`catalogue`], and
+//! [`probe`] says what a device is worth relying on.
 
 pub mod catalogue;
 pub mod channels;
@@ -15,7 +16,9 @@ pub mod message;
 mod paths;
 pub mod plan;
 pub mod position;
+pub mod probe;
 pub mod resume;
+pub mod strict;
 pub mod task;
 pub mod template;
 mod whole;

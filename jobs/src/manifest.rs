@@ -8,6 +8,8 @@ use audio::device::{DeviceInfo, ProcessMode};
 use serde::{Deserialize, Serialize};
 
 use crate::message::ResolvedSetting;
+use crate::probe::Summary;
+use crate::strict::Strict;
 use crate::task::{AudioSettings, Deliver, FileFormat, Source};
 
 pub use store::{FILE_NAME, ManifestError, Read, merge, read, records, write};
@@ -23,6 +25,9 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// What it took.
     pub timings: Timings,
+    /// How far the process went to be like every other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<Strict>,
 }
 
 /// One written file, measured.
@@ -66,6 +71,9 @@ pub struct DeviceRecord {
     pub latency: u64,
     /// What was set, as the device understood it.
     pub settings: Vec<ResolvedSetting>,
+    /// What probing has shown of this very binary with these very settings, if it was probed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Summary>,
 }
 
 fn is_default(mode: &ProcessMode) -> bool {
@@ -118,4 +126,7 @@ pub struct Record {
     pub timings: Timings,
     /// Attempts that the task took.
     pub attempts: u32,
+    /// How far the worker process went to be like every other; absent in manifests that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strict: Option<Strict>,
 }

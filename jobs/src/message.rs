@@ -13,6 +13,7 @@ pub use presets::PluginFormat;
 
 pub use crate::frame::{FrameBuffer, FrameError, encode_frame, read_frame, write_frame};
 use crate::manifest::Rendered;
+use crate::probe::{Measured, Script};
 use crate::task::{AudioSettings, Task};
 
 /// Longest frame that either side accepts, in bytes.
@@ -49,6 +50,15 @@ pub enum ToWorker {
         audio: AudioSettings,
         /// Where its state is written, complete or not at all. What stands there is replaced.
         state: PathBuf,
+    },
+    /// Measure one device in this process. Answered by [`FromWorker::Probed`].
+    Probe {
+        /// The device with all its settings.
+        setup: Box<DeviceSetup>,
+        /// Conditions to measure it under.
+        audio: AudioSettings,
+        /// What is measured.
+        script: Script,
     },
     /// List the plugins in a file without making any. Answered by [`FromWorker::Listed`].
     List {
@@ -98,6 +108,8 @@ pub enum FromWorker {
     Examined(Box<Examination>),
     /// The answer to [`ToWorker::Capture`].
     Captured(Box<Captured>),
+    /// The answer to [`ToWorker::Probe`].
+    Probed(Box<Measured>),
     /// The answer to [`ToWorker::List`] and [`ToWorker::ListBuiltin`].
     Listed {
         /// What the file holds.
@@ -106,7 +118,7 @@ pub enum FromWorker {
 }
 
 /// What a worker is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Bringing a device to life.
@@ -158,6 +170,9 @@ pub struct Examination {
     pub settings: Vec<Result<ResolvedSetting, SettingProblem>>,
     /// What else is wrong with the setup: assets, state.
     pub problems: Vec<String>,
+    /// What a plugin calls the files that it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
 }
 
 impl Examination {

@@ -28,7 +28,7 @@ pub struct Task {
 }
 
 /// Rate and block size: part of a render's identity, since some plugins sound different under another block size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AudioSettings {
     /// Frames a second of everything that is rendered.
     pub sample_rate: SampleRate,
@@ -44,6 +44,20 @@ pub enum Render {
     Tone(ToneRender),
     /// Tracks, busses and a master.
     Session(SessionRender),
+}
+
+impl Render {
+    /// Every device of it, in the order of [`crate::manifest::Rendered::devices`].
+    pub fn devices(&self) -> Vec<&DeviceSetup> {
+        match self {
+            Render::Tone(tone) => tone.chain.iter().collect(),
+            Render::Session(session) => {
+                let tracks = session.tracks.iter().flat_map(|track| &track.chain);
+                let busses = session.busses.iter().flat_map(|bus| &bus.chain);
+                tracks.chain(busses).chain(&session.master).collect()
+            }
+        }
+    }
 }
 
 /// One recording through one chain.

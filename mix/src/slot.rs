@@ -1,6 +1,6 @@
 //! One place of a chain: a device, or one instance a channel, and what fits the signal to it.
 
-use audio::device::{Adaptation, BusInfo, DeviceError, Ports, ProcessError, Processor, Requests, Setup};
+use audio::device::{Adaptation, BusInfo, DeviceError, Ports, ProcessError, Processor, Requests, Setup, Tail};
 use audio::{Block, Buffer, Device, Event, Transport};
 
 /// A device with its processor and its buffers.
@@ -67,7 +67,7 @@ impl Slot {
     }
 
     /// Processes `signal` in place; its channels become those that the slot gives.
-    pub(crate) fn process(
+    pub fn process(
         &mut self,
         signal: &mut Buffer,
         events: &[Event],
@@ -116,7 +116,7 @@ impl Slot {
     }
 
     /// Runs the devices' main-thread work between blocks. Gives a sentence for everything that a user should know.
-    pub(crate) fn pump(&mut self) -> Result<Option<String>, DeviceError> {
+    pub fn pump(&mut self) -> Result<Option<String>, DeviceError> {
         let mut note = None;
         for active in &mut self.instances {
             let Requests { restart: true, .. } = active.device.pump() else { continue };
@@ -131,6 +131,21 @@ impl Slot {
             active.latency = before;
         }
         Ok(note)
+    }
+
+    /// What the devices produced with the last block: notes, parameter changes. Of several instances, the last one's.
+    pub fn produced(&self) -> &[Event] {
+        &self.produced
+    }
+
+    /// Has all instances forget the sound that is under way.
+    pub fn reset(&mut self) {
+        self.instances.iter_mut().filter_map(|active| active.processor.as_mut()).for_each(|p| p.reset());
+    }
+
+    /// How long it sounds on, as far as it knows now: what the first instance says.
+    pub fn tail(&self) -> Tail {
+        self.instances[0].processor.as_ref().map_or(Tail::Unknown, |processor| processor.tail())
     }
 
     /// Ends processing and gives the devices back, to be destroyed one by one.

@@ -113,14 +113,16 @@ fn slot(
     let slot = Slot::activate(name.clone(), devices, adaptation, in_channels, setup)
         .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
     let mode = device_setup.mode;
-    built.devices.push(DeviceRecord { place: place.to_owned(), info, mode, latency: slot.latency(), settings });
+    let (place, latency) = (place.to_owned(), slot.latency());
+    built.devices.push(DeviceRecord { place, info, mode, latency, settings, verdict: None });
     Ok(slot)
 }
 
-type Configured = (Box<dyn audio::Device>, Vec<jobs::message::ResolvedSetting>);
+/// A device with its settings as it understood them.
+pub(crate) type Configured = (Box<dyn audio::Device>, Vec<jobs::message::ResolvedSetting>);
 
 /// One instance with its state, preset and parameters.
-fn configured(setup: &DeviceSetup, reporter: &mut Reporter) -> Result<Configured, BuildError> {
+pub(crate) fn configured(setup: &DeviceSetup, reporter: &mut Reporter) -> Result<Configured, BuildError> {
     let label = configure::label(setup);
     reporter.phase(Phase::Load, Some(&label))?;
     let mut device = configure::create(setup).map_err(|error| refusal(Phase::Load, Some(&label), error))?;

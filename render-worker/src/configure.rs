@@ -1,22 +1,21 @@
 //! Settings onto devices.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use audio::Device;
 use audio::device::{DeviceError, DeviceInfo, Parameter, ParameterId};
 use jobs::message::{ResolvedSetting, SettingProblem};
-use presets::{DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting, Value};
+use presets::{Asset, DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting, Value};
 
 /// Brings a device to life, in the mode that it is to process in and with nothing else set on it.
 pub(crate) fn create(setup: &DeviceSetup) -> Result<Box<dyn Device>, DeviceError> {
     let mut device = match setup.device.kind() {
         DeviceKind::Builtin(name) => devices::create(name, &setup.assets)?,
         DeviceKind::Plugin(format, PluginFile { plugin, id }) => {
-            require_no_assets(plugin, &setup.assets)?;
             let load = match format {
                 PluginFormat::Clap => host::clap::load,
                 PluginFormat::Vst3 => host::vst3::load,
+                PluginFormat::Lv2 => host::lv2::load,
             };
             load(plugin.as_ref(), id.as_deref())?
         }
@@ -30,16 +29,7 @@ pub(crate) fn list(format: PluginFormat, path: &Path) -> Result<Vec<DeviceInfo>,
     match format {
         PluginFormat::Clap => host::clap::list(path),
         PluginFormat::Vst3 => host::vst3::list(path),
-    }
-}
-
-fn require_no_assets(plugin: &str, assets: &BTreeMap<String, presets::Asset>) -> Result<(), DeviceError> {
-    match assets.keys().next() {
-        None => Ok(()),
-        Some(role) => Err(DeviceError::Load {
-            device: plugin.to_owned(),
-            reason: format!("a plugin takes no {role}; name a state or preset file instead"),
-        }),
+        PluginFormat::Lv2 => host::lv2::list(path),
     }
 }
 
@@ -52,14 +42,28 @@ pub(crate) fn label(setup: &DeviceSetup) -> String {
     }
 }
 
-/// Loads the state and the device's own preset, in this order.
+/// Loads the state, the device's own preset and a plugin's files, in this order.
 pub(crate) fn restore(device: &mut dyn Device, setup: &DeviceSetup) -> Result<(), DeviceError> {
     if let Some(path) = &setup.state {
         let state = std::fs::read(path)
             .map_err(|error| DeviceError::Asset { path: path.display().to_string(), reason: error.to_string() })?;
         device.load_state(&state)?;
     }
-    setup.preset.as_ref().map_or(Ok(()), |path| device.load_preset(path))
+    if let Some(path) = &setup.preset {
+        device.load_preset(path)?;
+    }
+    // A built-in got its files when it was made. Those of a plugin replace what its state says.
+    let DeviceKind::Plugin(..) = setup.device.kind() else { return Ok(()) };
+    for (role, asset) in &setup.assets {
+        match asset {
+            Asset::File(path) => device.set_file(role, path)?,
+            Asset::Embedded(name) => {
+                let reason = format!("a plugin reads {role} from a file on disk alone");
+                return Err(DeviceError::Asset { path: format!("embedded:{name}"), reason });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Finds out what a setting means to a device: which parameter, which plain value.

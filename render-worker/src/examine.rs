@@ -74,8 +74,8 @@ pub(crate) fn look(
     }
     let parameters = examined(device.as_ref(), device.parameters());
     let info = device.info().clone();
-    let ports = device.ports();
-    Ok(Some((device, Examination { info, ports, parameters, latency, settings, problems })))
+    let (ports, files) = (device.ports(), device.file_roles());
+    Ok(Some((device, Examination { info, ports, parameters, latency, settings, problems, files })))
 }
 
 fn examined(device: &dyn Device, parameters: Vec<audio::device::Parameter>) -> Vec<ExaminedParameter> {

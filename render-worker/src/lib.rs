@@ -9,9 +9,11 @@ mod capture;
 mod configure;
 mod examine;
 mod guard;
+mod probe;
 mod publish;
 mod render;
 mod report;
+mod strict;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +26,7 @@ use crate::report::Reporter;
 /// Serves requests on standard input, which must be a socket, until told to leave. This is the whole of a worker
 /// program's `main`. Fails only if the process was not started as a worker.
 pub fn run() -> ExitCode {
+    strict::execute_again_with_fixed_addresses();
     let socket = match guard::take_over() {
         Ok(socket) => socket,
         Err(error) => {
@@ -56,6 +59,7 @@ fn serve(reporter: &mut Reporter) -> io::Result<()> {
             ToWorker::Capture { setup, audio, state } => {
                 capture::capture(&setup, audio, &state, reporter).map(|()| true)
             }
+            ToWorker::Probe { setup, audio, script } => probe::probe(&setup, audio, &script, reporter).map(|()| true),
             ToWorker::List { format, path } => examine::list(format, &path, reporter).map(|()| true),
             ToWorker::ListBuiltin => examine::list_builtin(reporter).map(|()| true),
             ToWorker::Exit => Ok(false),

@@ -90,6 +90,7 @@ fn attempt(task: &Task, chains: &mut Vec<Chain>, reporter: &mut Reporter) -> Res
             render: (rendered - loaded).as_secs_f64(),
             write: rendered.elapsed().as_secs_f64(),
         },
+        strict: Some(crate::strict::level()),
     })
 }
 

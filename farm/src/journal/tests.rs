@@ -12,6 +12,7 @@ fn rendered() -> Box<Rendered> {
         devices: vec![],
         warnings,
         timings: Timings { load: 0.1, render: 2.5, write: 1e-7 },
+        strict: Some(jobs::strict::Strict::Full),
     })
 }
 

@@ -42,7 +42,7 @@ pub fn serve() {
             ToWorker::List { path, .. } => {
                 list(&mut connection, &path.file_name().expect("a plugin has a name").to_string_lossy());
             }
-            ToWorker::Examine { .. } | ToWorker::Capture { .. } => std::process::abort(),
+            ToWorker::Examine { .. } | ToWorker::Capture { .. } | ToWorker::Probe { .. } => std::process::abort(),
         }
     }
 }
@@ -176,7 +176,7 @@ fn render(connection: &mut UnixStream, task: &Task, attempt: u32) {
     }
     publish(task);
     let timings = Timings::default();
-    let rendered = Box::new(Rendered { files: vec![], devices: vec![], warnings: vec![], timings });
+    let rendered = Box::new(Rendered { files: vec![], devices: vec![], warnings: vec![], timings, strict: None });
     say(connection, &FromWorker::Finished { rendered });
     say(connection, &FromWorker::Phase { phase: Phase::Destroy, device });
     match manner {

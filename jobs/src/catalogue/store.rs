@@ -60,7 +60,13 @@ pub enum StoreError {
 /// Where the catalogue lies: in the folder that [`FOLDER_VARIABLE`] names, else in the user's cache folder; `None`
 /// where the environment names no home.
 pub fn standard_path() -> Option<PathBuf> {
-    folder(|variable| std::env::var_os(variable)).map(|folder| folder.join(FILE_NAME))
+    cache_folder().map(|folder| folder.join(FILE_NAME))
+}
+
+/// The folder for what was found out once and is of use to later commands; it need not exist. `None` where neither
+/// `TONEMILL_CACHE` nor the user's own folders are set.
+pub fn cache_folder() -> Option<PathBuf> {
+    folder(|variable| std::env::var_os(variable))
 }
 
 fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {

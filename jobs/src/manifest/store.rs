@@ -121,6 +121,7 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
         warnings: rendered.warnings.clone(),
         timings: rendered.timings,
         attempts,
+        strict: rendered.strict.clone(),
     };
     outputs.map(record).collect()
 }

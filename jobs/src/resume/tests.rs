@@ -65,7 +65,8 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
     };
     let task = Task { key: key.into(), ..plan.tasks[0].clone() };
     let files = task.outputs.iter().map(file).collect();
-    let rendered = Rendered { files, devices: Vec::new(), warnings: Vec::new(), timings: Timings::default() };
+    let rendered =
+        Rendered { files, devices: Vec::new(), warnings: Vec::new(), timings: Timings::default(), strict: None };
     records(&plan.header, &task, &rendered, 1)
 }
 

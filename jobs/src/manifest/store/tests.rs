@@ -53,8 +53,13 @@ fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
         silent: false,
         clipped_samples: 0,
     };
-    let rendered =
-        Rendered { files: vec![file], devices: Vec::new(), warnings: Vec::new(), timings: Timings::default() };
+    let rendered = Rendered {
+        files: vec![file],
+        devices: Vec::new(),
+        warnings: Vec::new(),
+        timings: Timings::default(),
+        strict: None,
+    };
     records(&plan.header, task, &rendered, 1).remove(0)
 }
 

@@ -192,6 +192,7 @@ impl Examiner for Table {
             parameters: parameters.collect(),
             latency: 0,
             settings,
+            files: Vec::new(),
             problems: if setup.preset.is_some() { vec!["it loads no preset files".into()] } else { Vec::new() },
         })
     }
