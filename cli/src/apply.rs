@@ -10,6 +10,7 @@ use presets::{ChannelPolicy, DeviceSetup, spec};
 
 use crate::args::{ApplyArguments, Channels};
 use crate::examine::InWorker;
+use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
 use crate::{Status, Trouble};
 
@@ -37,6 +38,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
     for warning in &plan.header.warnings {
         eprintln!("warning: {warning}");
     }
+    Verdicts::of(&plan).enforce(arguments.strict)?;
     let task = plan.tasks.into_iter().next().ok_or_else(|| Trouble::input("the recording gives no task"))?;
     let rate = task.audio.sample_rate;
     match asking.ask(ToWorker::Render { attempt: 1, task: Box::new(task) }) {

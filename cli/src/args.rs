@@ -13,8 +13,8 @@ pub(crate) struct Arguments {
 }
 
 // Not doc comments: rustdoc would take the brackets for links.
-const SPEC_HELP: &str = "clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: likewise, or builtin:NAME[@...]";
-const DEVICE_HELP: &str = "A device of the chain, in order: clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: likewise, or builtin:NAME[@...]";
+const SPEC_HELP: &str = "clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: and lv2: likewise, or builtin:NAME[@...]";
+const DEVICE_HELP: &str = "A device of the chain, in order: clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: and lv2: likewise, or builtin:NAME[@...]";
 
 /// The word of the built-in devices among the formats.
 pub(crate) const BUILTIN: &str = "builtin";
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Keep a device's settings as a tone preset, and look into preset files
     #[command(subcommand)]
     Preset(PresetCommand),
-    /// Print the JSON Schema of job or preset files
+    /// Print the JSON Schema of job files, presets or verdicts
     Schema {
         /// Which kind of file
         what: SchemaOf,
@@ -76,6 +76,9 @@ pub(crate) struct RenderArguments {
     /// Print events as JSON lines on standard output
     #[arg(long)]
     pub(crate) json: bool,
+    /// Refuse devices that were not probed, or that probing has not shown to be deterministic
+    #[arg(long)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }
@@ -114,6 +117,9 @@ pub(crate) struct ApplyArguments {
     /// What happens where a device's channels differ from the signal's
     #[arg(long, value_enum, default_value = "error")]
     pub(crate) channels: Channels,
+    /// Refuse devices that were not probed, or that probing has not shown to be deterministic
+    #[arg(long)]
+    pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }
@@ -150,6 +156,8 @@ pub(crate) enum PluginsCommand {
     },
     /// List the built-in devices and the plugins in the plugin folders
     List(ListArguments),
+    /// Measure what devices are worth relying on, and keep the verdicts
+    Probe(ProbeArguments),
     /// Show a device's parameters, ranges, texts and ports
     Show {
         #[arg(help = SPEC_HELP)]
@@ -180,6 +188,32 @@ pub(crate) struct ListArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) scan: ScanArguments,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProbeArguments {
+    #[arg(help = SPEC_HELP, value_name = "SPEC", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) specs: Vec<String>,
+    /// Probe the built-in devices and every plugin in the plugin folders
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Measure again what has a verdict already
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How many devices are measured at once [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<std::num::NonZeroUsize>,
+    /// Frames a second to measure at
+    #[arg(long, value_name = "HZ", default_value_t = 48_000, value_parser = clap::value_parser!(u32).range(8_000..=384_000))]
+    pub(crate) sample_rate: u32,
+    /// Frames in a block to measure with
+    #[arg(long, value_name = "FRAMES", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) block_size: u32,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }
@@ -226,6 +260,8 @@ pub(crate) enum SchemaOf {
     Job,
     /// Tone presets
     Preset,
+    /// What `plugins probe` finds out
+    Verdict,
 }
 
 /// Most time for listing one plugin file, in seconds, unless told otherwise.

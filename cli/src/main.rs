@@ -6,13 +6,16 @@
 
 mod apply;
 mod args;
+mod cache;
 mod examine;
 mod manifest;
 mod plugins;
 mod preset;
+mod probe;
 mod render;
 mod scan;
 mod show;
+mod verdicts;
 mod workers;
 
 use std::io::Write;
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
         Command::Schema { what } => print_json(&match what {
             SchemaOf::Job => jobs::file::schema(),
             SchemaOf::Preset => presets::file::schema(),
+            SchemaOf::Verdict => jobs::probe::schema(),
         }),
     };
     let status = ended.unwrap_or_else(|trouble| {

@@ -9,6 +9,7 @@ use jobs::plan::Plan;
 use jobs::task::Task;
 
 use crate::Trouble;
+use crate::verdicts::Verdicts;
 
 /// The folder within an output folder that the farm keeps its lock, journals and logs in.
 pub(crate) const STATE: &str = ".tonemill";
@@ -16,6 +17,7 @@ pub(crate) const STATE: &str = ".tonemill";
 /// All that is known of what stands in an output folder.
 pub(crate) struct Known<'a> {
     plan: &'a Plan,
+    verdicts: &'a Verdicts,
     folder: &'a Path,
     state: PathBuf,
     records: Vec<Record>,
@@ -25,11 +27,12 @@ pub(crate) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// Reads the manifest, and the journals of runs that ended before they could write one.
-    pub(crate) fn read(plan: &'a Plan) -> Result<Known<'a>, Trouble> {
+    pub(crate) fn read(plan: &'a Plan, verdicts: &'a Verdicts) -> Result<Known<'a>, Trouble> {
         let read = manifest::read(&path(plan)).map_err(Trouble::input)?;
         let folder = plan.header.output_root.as_path();
         let state = folder.join(STATE);
-        let mut known = Known { plan, folder, state, records: read.records, begun: HashSet::new(), changed: read.torn };
+        let (records, changed) = (read.records, read.torn);
+        let mut known = Known { plan, verdicts, folder, state, records, begun: HashSet::new(), changed };
         known.add_finished(&plan.tasks)?;
         Ok(known)
     }
@@ -67,9 +70,11 @@ impl<'a> Known<'a> {
             let owner = by_path.get(path.as_path()).filter(|task| task.key == finished.key);
             let task = owner.or_else(|| by_key.get(finished.key.as_str()));
             let new = task.map(|task| {
-                manifest::records(&self.plan.header, task, &finished.rendered, finished.attempts)
+                let mut record = manifest::records(&self.plan.header, task, &finished.rendered, finished.attempts)
                     .into_iter()
-                    .find(|record| self.folder.join(&record.path) == *path)
+                    .find(|record| self.folder.join(&record.path) == *path)?;
+                self.verdicts.annotate(task, &mut record);
+                Some(record)
             });
             let written = finished.rendered.files.iter().find(|file| file.path == *path);
             let same = |old: &Record| old.key == finished.key && written.is_some_and(|f| f.blake3 == old.file.blake3);

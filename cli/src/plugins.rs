@@ -7,6 +7,7 @@ use std::path::Path;
 use audio::device::{DeviceInfo, ParameterFlags};
 use jobs::message::Examination;
 use presets::spec;
+use serde::Serialize;
 
 use crate::args::{PluginsCommand, ProcessArguments};
 use crate::examine;
@@ -21,6 +22,7 @@ pub(crate) fn plugins(command: &PluginsCommand) -> Result<Status, Trouble> {
             list::scan(format.as_deref(), *again, *json, scan, process)
         }
         PluginsCommand::List(arguments) => list::list(arguments),
+        PluginsCommand::Probe(arguments) => crate::probe::probe(arguments),
         PluginsCommand::Show { spec, json, process } => show(spec, *json, process),
     }
 }
@@ -29,8 +31,26 @@ fn show(text: &str, json: bool, process: &ProcessArguments) -> Result<Status, Tr
     let mut setup = spec::parse(text, Path::new("")).map_err(|error| Trouble::input(format!("{text}: {error}")))?;
     let mut asking = Asking::new(process)?;
     let examination = examine::look(&mut setup, Path::new(""), &mut asking).map_err(Trouble::input)?;
-    if json { print_json(&examination) } else { print_text(&table(&examination)) }?;
-    examine::freeze(&mut setup, &examination).map(|()| Status::Done)
+    let frozen = examine::freeze(&mut setup, &examination);
+    let verdict = frozen.is_ok().then(|| crate::probe::stored(&setup)).flatten();
+    if json {
+        let shown = Shown { examination: &examination, verdict: verdict.as_ref() };
+        print_json(&shown)?;
+    } else {
+        let mention = verdict.as_ref().map_or_else(String::new, crate::probe::mention);
+        print_text(&(table(&examination) + &mention))?;
+    }
+    frozen.map(|()| Status::Done)
+}
+
+/// What is told of a device for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    examination: &'a Examination,
+    /// What probing has shown of it, if it was probed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a jobs::probe::Verdict>,
 }
 
 /// Who a device is, for people.
@@ -66,7 +86,7 @@ pub(crate) fn marks(flags: ParameterFlags) -> Vec<&'static str> {
 
 /// An examination for people.
 fn table(examination: &Examination) -> String {
-    let Examination { info, ports, latency, parameters, .. } = examination;
+    let Examination { info, ports, latency, parameters, files, .. } = examination;
     let mut text = who(info);
     let busses = |busses: &[audio::device::BusInfo]| -> String {
         let one = |bus: &audio::device::BusInfo| match bus.name.as_str() {
@@ -78,6 +98,9 @@ fn table(examination: &Examination) -> String {
     text += &format!("  in       {}{}\n", busses(&ports.inputs), if ports.note_input { ", notes" } else { "" });
     text += &format!("  out      {}{}\n", busses(&ports.outputs), if ports.note_output { ", notes" } else { "" });
     text += &format!("  latency  {latency} frames at 48000 Hz\n");
+    if !files.is_empty() {
+        text += &format!("  files    {}\n", files.join(", "));
+    }
     text += &format!("  {}\n", count(parameters.len(), "parameter"));
     for p in parameters {
         let parameter = &p.parameter;

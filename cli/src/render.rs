@@ -14,6 +14,7 @@ use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::examine::InWorker;
 use crate::manifest::{Known, STATE};
 use crate::show::{self, Show};
+use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
 use crate::{Status, Trouble};
 
@@ -23,14 +24,16 @@ const MOST_REFUSALS: usize = 20;
 /// `tonemill render`.
 pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
+    let verdicts = Verdicts::of(&plan);
+    verdicts.enforce(arguments.strict)?;
     let workers = workers::count(arguments.workers);
     let state = plan.header.output_root.join(STATE);
     // Bad input leaves no trace, not even the folder for the lock.
-    let first = left(&plan, &Known::read(&plan)?)?;
+    let first = left(&plan, &Known::read(&plan, &verdicts)?)?;
     // What stands is looked at again under the lock: another run may just have ended.
     let lock =
         if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::input)?) } else { None };
-    let mut known = Known::read(&plan)?;
+    let mut known = Known::read(&plan, &verdicts)?;
     let left = left(&plan, &known)?;
     let kept = plan.tasks.len() - left.len();
     if left.is_empty() {

@@ -48,7 +48,7 @@ pub(crate) fn count(asked: Option<NonZeroUsize>) -> usize {
 pub(crate) struct Asking {
     // In this order: the worker ends first; then nothing uses the folder.
     client: Client,
-    _folder: WorkFolder,
+    folder: WorkFolder,
     process: ProcessArguments,
     scanner: Option<Scanner>,
     plugins: HashMap<PluginFormat, Scanned>,
@@ -60,7 +60,12 @@ impl Asking {
         let state = folder.path().to_owned();
         let client = Client::new(command(arguments)?, limits(arguments), state).map_err(Trouble::input)?;
         let (process, plugins) = (arguments.clone(), HashMap::new());
-        Ok(Asking { client, _folder: folder, process, scanner: None, plugins })
+        Ok(Asking { client, folder, process, scanner: None, plugins })
+    }
+
+    /// The folder for whatever lasts no longer than this.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Fails if no worker can be started: that is no mistake of any file.
