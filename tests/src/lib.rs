@@ -169,6 +169,7 @@ impl Place {
         let mut command = Command::new(tonemill());
         command.args(arguments).current_dir(self.folder.path());
         command.env("CLAP_PATH", self.folder.path()).env("VST3_PATH", self.folder.path());
+        command.env("LV2_PATH", self.folder.path());
         command.env("TONEMILL_CACHE", self.cache());
         command
     }
