@@ -107,6 +107,29 @@ pub struct ParameterFlags {
     pub automatable: bool,
 }
 
+/// A setting that is a text rather than a number, such as a name. Nothing automates it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextSetting {
+    /// Stable identity; no parameter of the device has the same.
+    pub id: ParameterId,
+    /// Name for people.
+    pub name: String,
+    /// What it holds; `None` where the device has not said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Reports something; cannot be set.
+    pub read_only: bool,
+}
+
+/// One thing that a device tells of itself or of the file that it plays, for people: a name and what stands under it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is about: `sample rate`.
+    pub name: String,
+    /// What there is to say, with its unit: `48000 Hz`.
+    pub value: String,
+}
+
 /// What is done to the signal at a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adaptation {
@@ -250,6 +273,16 @@ pub trait Device {
     /// Sets a plain value. Call while inactive; while active, parameters travel as events.
     fn set_value(&mut self, id: ParameterId, value: f64) -> Result<(), DeviceError>;
 
+    /// Its settings that are texts.
+    fn texts(&self) -> Vec<TextSetting> {
+        Vec::new()
+    }
+
+    /// Sets one of its [`texts`](Device::texts), which has no NUL in it. Call while inactive.
+    fn set_text(&mut self, id: ParameterId, _text: &str) -> Result<(), DeviceError> {
+        Err(DeviceError::NoSuchParameter(id))
+    }
+
     /// Everything needed to make another instance sound like this one. [`DeviceError::Stateless`] where there is nothing
     /// beside the parameters.
     fn save_state(&mut self) -> Result<Vec<u8>, DeviceError>;
@@ -273,6 +306,12 @@ pub trait Device {
         Err(DeviceError::Asset { path: path.display().to_string(), reason })
     }
 
+    /// Files, by absolute path, that its state or preset refers to beside those of [`set_file`](Device::set_file), and
+    /// those that its preset was read from beside its own. Where one changes, the sound may.
+    fn referenced_files(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// Asks for channel counts of the main input and output; `None` leaves one as it is. Gives what the device
     /// settled on, which may be what it had before. Call while inactive.
     fn request_channels(&mut self, inputs: Option<usize>, outputs: Option<usize>) -> Ports;
@@ -292,9 +331,25 @@ pub trait Device {
     /// Frames by which the output is late. Valid only while active.
     fn latency(&self) -> u64;
 
+    /// What it does to the sound that nobody sees from its parameters, such as a gain that it reckoned from a file, a
+    /// sentence each. Valid only while active.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What there is to tell of it beside its parameters: who made the file that it plays, for which sample rate.
+    fn about(&self) -> Vec<Fact> {
+        Vec::new()
+    }
+
     /// Runs what the device wants done on the main thread: callbacks, timers, file descriptors. Call between blocks
     /// only, and after loading until [`Requests::busy`] is false.
     fn pump(&mut self) -> Requests;
+
+    /// Waits until nothing goes on in it beside the calls to it, such as the loading of sounds on threads of its own.
+    /// There is a limit to it. The devices that have nothing of the kind need not say so. Call while it is active and
+    /// before what is played counts.
+    fn settle(&mut self) {}
 
     /// Takes the processor back and ends processing.
     fn deactivate(&mut self, processor: Box<dyn Processor>);

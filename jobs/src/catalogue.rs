@@ -4,6 +4,7 @@
 //! whether what is known still holds; what a worker found becomes an [`Entry`]; and [`store`] keeps the entries in the
 //! user's cache folder. [`search`] answers questions about what there is: words, doubles, and which plugin a name means.
 
+pub mod libraries;
 pub mod search;
 mod stale;
 pub mod stamp;
@@ -61,6 +62,9 @@ pub struct Broken {
     pub worker: String,
     /// How long it could take, in seconds: with more time it may succeed.
     pub limit_seconds: f64,
+    /// [`libraries::look`] when it was tried: with a library more it may succeed. Builds before this knew none.
+    #[serde(default)]
+    pub libraries: String,
 }
 
 /// What kind of fault keeps a plugin file from being listed.

@@ -3,6 +3,7 @@
 //! First the device is asked for channels ([`request`]); then, with what it settled on, [`plan_step`] says what is done.
 
 pub use audio::device::Adaptation;
+use audio::device::Ports;
 use presets::ChannelPolicy;
 
 /// Channels to ask a device for; `None` leaves a direction as the device has it.
@@ -42,6 +43,12 @@ pub enum ChannelError {
         /// Policies that would fit.
         possible: Vec<ChannelPolicy>,
     },
+}
+
+/// Whether a device may stand first in the chain of a track that is made of notes: it takes them, or it takes nothing at
+/// all and sounds by itself, as test generators do.
+pub fn may_begin(ports: &Ports) -> bool {
+    ports.note_input || ports.main_inputs() == 0
 }
 
 /// What to ask a device for, given the channels of the signal in front of it; 0 for the notes of an instrument.

@@ -71,6 +71,9 @@ pub struct DeviceRecord {
     pub latency: u64,
     /// What was set, as the device understood it.
     pub settings: Vec<ResolvedSetting>,
+    /// What it did to the sound that nobody sees from its settings, such as gains that it reckoned from a file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// What probing has shown of this very binary with these very settings, if it was probed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Summary>,

@@ -5,8 +5,9 @@
 
 use std::path::PathBuf;
 
-use audio::device::{DeviceInfo, Parameter, Ports};
-use presets::DeviceSetup;
+use audio::device::{DeviceInfo, Fact, Parameter, Ports, TextSetting};
+use presets::lv2preset::Lv2Preset;
+use presets::{DeviceSetup, Value};
 use serde::{Deserialize, Serialize};
 
 pub use presets::PluginFormat;
@@ -67,6 +68,11 @@ pub enum ToWorker {
         /// A plugin file, or a directory that is one.
         path: PathBuf,
     },
+    /// Read the presets of LV2 plugins in a file or bundle. Answered by [`FromWorker::Presets`].
+    ReadPresets {
+        /// A `.ttl` file, a bundle, or a state that was saved before.
+        path: PathBuf,
+    },
     /// List the built-in devices. Answered by [`FromWorker::Listed`].
     ListBuiltin,
     /// Leave now, with status 0.
@@ -114,6 +120,11 @@ pub enum FromWorker {
     Listed {
         /// What the file holds.
         plugins: Vec<DeviceInfo>,
+    },
+    /// The answer to [`ToWorker::ReadPresets`].
+    Presets {
+        /// What the file holds, at least one.
+        presets: Vec<Lv2Preset>,
     },
 }
 
@@ -173,6 +184,18 @@ pub struct Examination {
     /// What a plugin calls the files that it takes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Its settings that are texts, with what they hold now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextSetting>,
+    /// Files that its state or preset refers to, by absolute path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referenced: Vec<PathBuf>,
+    /// What there is to tell of it beside its parameters, such as what the file that it plays says of itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<Fact>,
+    /// What it does to the sound under the conditions asked for that nobody sees from its parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 impl Examination {
@@ -223,8 +246,8 @@ pub struct ResolvedSetting {
     pub id: u32,
     /// The parameter's name.
     pub name: String,
-    /// Plain value.
-    pub value: f64,
+    /// Plain value; of a setting that is a text, that text.
+    pub value: Value,
     /// The value in the device's own words.
     pub text: Option<String>,
 }
@@ -271,10 +294,11 @@ mod tests {
         proptest!(|(bits in any::<u64>())| {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
-            let setting = ResolvedSetting { id: 0, name: "Drive".to_owned(), value, text: None };
+            let setting = ResolvedSetting { id: 0, name: "Drive".to_owned(), value: Value::Number(value), text: None };
             let wire = encode_frame(&setting).unwrap();
             let back: ResolvedSetting = read_frame(&mut wire.as_slice()).unwrap().unwrap();
-            prop_assert_eq!(back.value.to_bits(), bits);
+            let Value::Number(back) = back.value else { panic!("a number became a text") };
+            prop_assert_eq!(back.to_bits(), bits);
         });
     }
 }

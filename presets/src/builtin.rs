@@ -25,6 +25,9 @@ pub enum Main {
     Nothing,
 }
 
+/// The role of the file that a neural device plays.
+pub(crate) const MODEL: &str = "model";
+
 /// Every built-in device.
 pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "gain", main: Main::Parameter("Gain"), assets: &[] },
@@ -37,6 +40,8 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "delay", main: Main::Nothing, assets: &[] },
     Builtin { name: "drive", main: Main::Nothing, assets: &[] },
     Builtin { name: "reverb", main: Main::Nothing, assets: &[] },
+    Builtin { name: "nam", main: Main::Asset(MODEL), assets: &[MODEL] },
+    Builtin { name: "rnn", main: Main::Asset(MODEL), assets: &[MODEL] },
 ];
 
 /// The built-in of that name.

@@ -3,12 +3,13 @@
 //! A [`Preset`] is an ordered chain of [`DeviceSetup`]s. These types are the resolved form that travels in plans and to
 //! workers; [`mod@file`] (the shape people write) and [`spec`] (the one-line form of the command line) become it.
 //! [`folders`] finds the plugin files that they name, [`document`] reads what people write, with positions, and
-//! [`vstpreset`] is the preset file that VST3 plugins share.
+//! [`vstpreset`] is the preset file that VST3 plugins share, and [`lv2preset`] what those of LV2 plugins hold.
 
 pub mod builtin;
 pub mod document;
 pub mod file;
 pub mod folders;
+pub mod lv2preset;
 mod plugin;
 mod setup;
 pub mod spec;

@@ -36,6 +36,10 @@ pub struct DeviceSetup {
     /// Files that the device works with, by role: `ir`, `soundfont`; of a plugin, by its own names for them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub assets: BTreeMap<String, Asset>,
+    /// Files that the state or preset refers to. Nobody writes them: whoever plans asks the device, so that they count
+    /// where they change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referenced: Vec<PathBuf>,
     /// What happens where the device's channels differ from the signal's.
     #[serde(default)]
     pub channels: ChannelPolicy,

@@ -1,8 +1,9 @@
 //! A device in one line, for the command line: `builtin:NAME[@Param=value,...]`, `clap:PLUGIN[#ID][@Param=value,...]`,
-//! and `vst3:` and `lv2:` likewise. A URI of an LV2 plugin is written whole, its `#` included.
+//! and `vst3:` and `lv2:` likewise. A URI of an LV2 plugin is written whole, its `#` included. `nam:FILE[@...]` and
+//! `rnn:FILE[@...]` are the built-in devices of those names with the model that they play.
 //!
 //! A backslash before `,`, `=`, `@`, `#` or another backslash takes that character as it is. Behind the `@`, `channels`,
-//! `mode`, `state` and `preset` mean what they mean in a preset file, a built-in's file roles (`ir`, `soundfont`) name
+//! `mode`, `state` and `preset` mean what they mean in a preset file, a built-in's file roles (`ir`, `soundfont`, `model`) name
 //! files, as does `file.NAME` for a plugin's; a parameter with one of those names is reached by its id.
 //!
 //! ```
@@ -20,16 +21,14 @@ use crate::builtin;
 use crate::document::{Scalar, closest};
 use crate::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, DeviceSpec, PluginFile, PluginFormat, Setting, Value};
 
-/// The formats that a specification may begin with, those of later versions included.
-pub const FORMATS: &[&str] = &["builtin", "clap", "vst3", "lv2", "nam"];
+/// The formats that a specification may begin with.
+pub const FORMATS: &[&str] = &["builtin", "clap", "vst3", "lv2", "nam", "rnn"];
 
-/// Those among them that come in a later version.
-pub const LATER_FORMATS: &[&str] = &["nam"];
+/// Those among them that are built-in devices, named by the model that they play.
+pub const MODEL_FORMATS: &[&str] = &["nam", "rnn"];
 
 /// How devices are written, for messages.
-pub(crate) const FORMS: &str = "builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN";
-/// What to do instead of using a format of a later version.
-pub(crate) const INSTEAD: &str = "Use clap, vst3, lv2 or builtin devices";
+pub(crate) const FORMS: &str = "builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE";
 
 /// What stands before a plugin's name for a file.
 const FILE: &str = "file.";
@@ -51,9 +50,6 @@ pub enum SpecError {
     /// It does not begin with a format.
     #[error("\"{0}\" does not say what kind of device it is. Write {forms}", forms = FORMS)]
     NoFormat(String),
-    /// Its format comes in a later version.
-    #[error("{0} devices are not part of this version. {instead}", instead = INSTEAD)]
-    LaterFormat(String),
     /// Nothing stands behind the colon.
     #[error("\"{0}\" names no device. Write {forms}", forms = FORMS)]
     NoName(String),
@@ -113,10 +109,19 @@ pub fn parse(text: &str, folder: &Path) -> Result<DeviceSetup, SpecError> {
                 None => return Err(SpecError::NoBuiltin(no_builtin(&name))),
             }
         }
-        (later, _) if LATER_FORMATS.contains(&later) => return Err(SpecError::LaterFormat(later.to_owned())),
+        (name, _) if MODEL_FORMATS.contains(&name) => DeviceSpec::Builtin { name: name.to_owned() },
         _ => return Err(SpecError::NoFormat(text.to_owned())),
     };
     let mut setup = bare(device);
+    if MODEL_FORMATS.contains(&format) {
+        let written = named(head)?;
+        let found = asset(&written, folder).map_err(|problem| SpecError::Asset {
+            role: format.to_owned(),
+            written: written.clone(),
+            problem,
+        })?;
+        setup.assets.insert(builtin::MODEL.to_owned(), found);
+    }
     let mut rest = Some(settings).filter(|s| !s.is_empty());
     while let Some(some) = rest {
         let (one, more) = split(some, ',');
@@ -152,6 +157,7 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
             setup.mode = mode.ok_or(SpecError::Mode(value))?.1;
         }
         role if roles.contains(&role) => match asset(&value, folder) {
+            Ok(_) if setup.assets.contains_key(role) => return Err(SpecError::Twice(name)),
             Ok(found) => drop(setup.assets.insert(name, found)),
             Err(problem) => return Err(SpecError::Asset { role: name, written: value, problem }),
         },
@@ -173,7 +179,11 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
 
 /// Writes a device in one line, so that [`parse`] reads the same device again.
 pub fn display(setup: &DeviceSetup) -> String {
+    let model = setup.assets.get(builtin::MODEL);
     let mut text = match setup.device.kind() {
+        DeviceKind::Builtin(name) if MODEL_FORMATS.contains(&name) && model.is_some() => {
+            format!("{name}:{}", model.map_or_else(String::new, |model| escape(&written(model))))
+        }
         DeviceKind::Builtin(name) => format!("builtin:{}", escape(name)),
         DeviceKind::Plugin(format, PluginFile { plugin, id }) => {
             let id = id.as_ref().map_or_else(String::new, |id| format!("#{}", escape(id)));
@@ -189,13 +199,10 @@ pub fn display(setup: &DeviceSetup) -> String {
     let mut parts = Vec::new();
     for (role, asset) in &setup.assets {
         let mark = if is_plugin { FILE } else { "" };
-        parts.push((
-            format!("{mark}{role}"),
-            match asset {
-                Asset::File(path) => path.display().to_string(),
-                Asset::Embedded(name) => format!("embedded:{name}"),
-            },
-        ));
+        // A neural device's model stands in front.
+        if is_plugin || role != builtin::MODEL {
+            parts.push((format!("{mark}{role}"), written(asset)));
+        }
     }
     for (name, path) in [("state", &setup.state), ("preset", &setup.preset)] {
         parts.extend(path.as_ref().map(|p| (name.to_owned(), p.display().to_string())));
@@ -232,8 +239,17 @@ pub fn bare(device: DeviceSpec) -> DeviceSetup {
         state: None,
         preset: None,
         assets: Default::default(),
+        referenced: Vec::new(),
         channels: ChannelPolicy::default(),
         mode: ProcessMode::default(),
+    }
+}
+
+/// An asset as [`asset`] reads it.
+fn written(asset: &Asset) -> String {
+    match asset {
+        Asset::File(path) => path.display().to_string(),
+        Asset::Embedded(name) => format!("embedded:{name}"),
     }
 }
 

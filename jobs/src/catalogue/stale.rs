@@ -11,6 +11,8 @@ pub struct Terms<'a> {
     pub worker: &'a str,
     /// How long a file may take, in seconds.
     pub limit_seconds: f64,
+    /// [`super::libraries::look`].
+    pub libraries: &'a str,
     /// Everything is listed, whatever is known.
     pub again: bool,
 }
@@ -38,15 +40,16 @@ pub fn decide(known: Option<&Entry>, stamp: &Stamp, terms: &Terms<'_>) -> Step {
     if known.stamp == *stamp { Step::Keep } else { Step::Compare { blake3: known.blake3.clone() } }
 }
 
-/// Whether a file that could not be listed is worth another try though it is the same: where another worker tries, and
-/// where it hung and gets more time.
+/// Whether a file that could not be listed is worth another try though it is the same: where another worker tries, where
+/// it hung and gets more time, and where it was refused and the system's libraries are others now.
 fn may_succeed_now(found: &Found, terms: &Terms<'_>) -> bool {
     match found {
         Found::Plugins(_) => false,
-        Found::Broken(Broken { fault, worker, limit_seconds, .. }) => {
+        Found::Broken(Broken { fault, worker, limit_seconds, libraries, .. }) => {
             worker != terms.worker
                 || !fault.is_lasting()
                 || (*fault == Fault::Hung && *limit_seconds < terms.limit_seconds)
+                || (*fault == Fault::Refused && libraries != terms.libraries)
         }
     }
 }

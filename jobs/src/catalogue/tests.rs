@@ -32,11 +32,13 @@ fn entry(path: &str) -> Entry {
 }
 
 fn broken(fault: Fault) -> Entry {
-    let (reason, worker) = ("it crashed".into(), "/bin/worker".into());
-    Entry { found: Found::Broken(Broken { fault, reason, worker, limit_seconds: 30.0 }), ..entry("/x.clap") }
+    let (reason, worker, libraries) = ("it crashed".into(), "/bin/worker".into(), "these".into());
+    let broken = Broken { fault, reason, worker, limit_seconds: 30.0, libraries };
+    Entry { found: Found::Broken(broken), ..entry("/x.clap") }
 }
 
-const TERMS: Terms<'static> = Terms { engine: "tonemill 1", worker: "/bin/worker", limit_seconds: 30.0, again: false };
+const TERMS: Terms<'static> =
+    Terms { engine: "tonemill 1", worker: "/bin/worker", limit_seconds: 30.0, libraries: "these", again: false };
 
 #[test]
 fn what_is_stale_follows_a_table() {
@@ -50,6 +52,7 @@ fn what_is_stale_follows_a_table() {
     let other_worker = Terms { worker: "/bin/retargeted", ..TERMS };
     let longer = Terms { limit_seconds: 60.0, ..TERMS };
     let shorter = Terms { limit_seconds: 10.0, ..TERMS };
+    let more_libraries = Terms { libraries: "these and another", ..TERMS };
     let again = Terms { again: true, ..TERMS };
     let table = [
         ("new", None, &same, &TERMS, Step::List),
@@ -66,6 +69,10 @@ fn what_is_stale_follows_a_table() {
         ("crashed, more time", Some(&broken(Fault::Crashed)), &same, &longer, Step::Keep),
         ("crashed, again", Some(&broken(Fault::Crashed)), &same, &again, Step::List),
         ("refused, another worker", Some(&broken(Fault::Refused)), &same, &other_worker, Step::List),
+        ("refused", Some(&broken(Fault::Refused)), &same, &TERMS, Step::Keep),
+        ("refused, more libraries", Some(&broken(Fault::Refused)), &same, &more_libraries, Step::List),
+        ("crashed, more libraries", Some(&broken(Fault::Crashed)), &same, &more_libraries, Step::Keep),
+        ("good, more libraries", Some(&known), &same, &more_libraries, Step::Keep),
         ("hung", Some(&broken(Fault::Hung)), &same, &TERMS, Step::Keep),
         ("hung, less time", Some(&broken(Fault::Hung)), &same, &shorter, Step::Keep),
         ("hung, more time", Some(&broken(Fault::Hung)), &same, &longer, Step::List),
@@ -196,7 +203,8 @@ proptest! {
     ) {
         let [path, name, reason, worker, tree] = texts;
         let plugins = Found::Plugins(vec![info(PluginFormat::Clap, &reason, &name)]);
-        let broken = Found::Broken(Broken { fault, reason, worker, limit_seconds });
+        let libraries = tree.clone();
+        let broken = Found::Broken(Broken { fault, reason, worker, limit_seconds, libraries });
         let found = if good { plugins } else { broken };
         let stamp = Stamp { size, mtime_ns, tree: (!tree.is_empty()).then_some(tree) };
         let entry = Entry { stamp, listed_ms, found, ..entry(&path) };

@@ -60,8 +60,6 @@ pub fn schema() -> Value {
 }
 
 fn own_definitions() -> Value {
-    // What begins like a device of a later version is no preset's path.
-    let later = format!("^({}):", presets::spec::LATER_FORMATS.join("|"));
     json!({
         "text": { "type": ["string", "number"] },
         "level": {
@@ -80,7 +78,7 @@ fn own_definitions() -> Value {
         },
         "tone": {
             "anyOf": [
-                { "description": "Preset files.", "type": "string", "minLength": 1, "not": { "pattern": later } },
+                { "description": "Preset files.", "type": "string", "minLength": 1 },
                 { "allOf": [{ "$ref": "#/$defs/preset" }, { "required": ["name"] }] },
                 { "$ref": "#/$defs/device" },
             ],
@@ -94,7 +92,7 @@ fn own_definitions() -> Value {
         },
         "part": {
             "anyOf": [
-                { "type": "string", "minLength": 1, "not": { "pattern": later } },
+                { "type": "string", "minLength": 1 },
                 { "$ref": "#/$defs/preset" },
                 { "$ref": "#/$defs/device" },
             ],

@@ -296,6 +296,8 @@ fn the_schema_takes_what_the_reader_takes() {
         track(r#"{"audio": "x", "tone": {"chain": ["reverb"]}}"#),
         track(r#"{"audio": "x", "tone": {"vst3": "y", "id": "z", "mode": "realtime"}}"#),
         track(r#"{"audio": "x", "tone": "vst3:y#z"}"#),
+        track(r#"{"audio": "x", "tone": {"nam": "y"}}"#),
+        track(r#"{"audio": "x", "tone": "nam:y"}"#),
     ] {
         assert_eq!(both(&good), (true, true), "for {good}");
     }
@@ -312,8 +314,7 @@ fn the_schema_takes_what_the_reader_takes() {
         track(r#"{"audio": "x", "mute": "yes"}"#),
         track(r#"{"audio": "x", "midi": "y", "instrument": "z"}"#),
         track(r#"{"midi": "y"}"#),
-        track(r#"{"audio": "x", "tone": {"nam": "y"}}"#),
-        track(r#"{"audio": "x", "tone": "nam:y"}"#),
+        track(r#"{"audio": "x", "tone": {"nam": "y", "vst3": "z"}}"#),
         track(r#"{"audio": "x", "tone": {"vst3": "y", "mode": "live"}}"#),
         track(r#"{"audio": "x", "sends": ["b"]}"#),
         r#"{"tonemill": 2, "inputs": "a", "tones": "b", "output": {"path": "a.wav"}}"#.to_owned(),

@@ -11,7 +11,7 @@ use presets::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, PluginFile, PluginF
 
 use super::examiner::{ExamineError, Examiner, locate};
 use super::sources::{Files, Sources};
-use crate::channels::{ChannelError, channels, plan_step};
+use crate::channels::{ChannelError, channels, may_begin, plan_step};
 use crate::message::{Examination, ResolvedSetting, SettingProblem};
 use crate::task::{AudioSettings, Source};
 
@@ -75,6 +75,7 @@ impl<'a> Devices<'a> {
             match examined.as_ref() {
                 Ok(examination) => {
                     freeze(&mut setup, examination, device, collector);
+                    self.follow(&mut setup, examination, device, files, &mut frozen.sources, collector);
                     frozen.channels = step(examination, device, frozen.channels, notes, signal.of, collector);
                 }
                 Err(ExamineError::Refused { reason }) => {
@@ -87,9 +88,7 @@ impl<'a> Devices<'a> {
                         device.place,
                         words(&device.setup),
                     );
-                    if !self.warnings.contains(&warning) {
-                        self.warnings.push(warning);
-                    }
+                    self.warn(warning);
                     frozen.channels = None;
                 }
             }
@@ -155,6 +154,37 @@ impl<'a> Devices<'a> {
         whole.then_some(setup)
     }
 
+    /// Adds the files that the device's state or preset refers to. One that is not there is only told: the state may name
+    /// what the device does without.
+    fn follow(
+        &mut self,
+        setup: &mut DeviceSetup,
+        examination: &Examination,
+        device: &PlacedDevice,
+        files: &mut Files,
+        sources: &mut Sources,
+        collector: &Collector,
+    ) {
+        let (there, missing): (Vec<_>, Vec<_>) = setup.referenced.drain(..).partition(|path| path.is_file());
+        for path in there {
+            if let Some(source) = files.source("asset", &path, &device.place, collector) {
+                setup.referenced.push(path);
+                sources.add(source);
+            }
+        }
+        let name = &examination.info.name;
+        for path in missing {
+            let path = path.display();
+            self.warn(format!("{}: the state of {name} refers to {path}, and there is no such file", device.place));
+        }
+    }
+
+    fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     /// Makes of a plugin as written its file, and its id where that or its name was written.
     fn locate(&mut self, format: PluginFormat, file: &mut PluginFile, folder: &Path) -> Result<(), String> {
         let key = (format, file.clone(), folder.to_owned());
@@ -191,8 +221,8 @@ fn words(setup: &DeviceSetup) -> String {
     }
 }
 
-/// Makes the settings of `setup` ids and numbers, as its examination understood them, and tells whatever the device
-/// found wrong with them or with its state. `device` says where each stands.
+/// Makes the settings of `setup` ids and plain values, as its examination understood them, notes the files that its state
+/// refers to, and tells whatever the device found wrong with them or with its state. `device` says where each stands.
 pub fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &PlacedDevice, collector: &Collector) {
     let name = &examination.info.name;
     for problem in &examination.problems {
@@ -206,6 +236,7 @@ pub fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &Place
     if let Some((_, PluginFile { id, .. })) = setup.device.plugin_mut() {
         id.get_or_insert_with(|| examination.info.id.clone());
     }
+    setup.referenced = examination.referenced.clone();
     let mut set: Vec<u32> = Vec::new();
     for (index, result) in examination.settings.iter().enumerate() {
         let place = device.params.get(index).unwrap_or(&device.place);
@@ -217,7 +248,7 @@ pub fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &Place
                     collector.mistake_with(place, message, "Remove one of the two.");
                 }
                 set.push(*id);
-                *setting = Setting { parameter: format!("#{id}"), value: Value::Number(*value) };
+                *setting = Setting { parameter: format!("#{id}"), value: value.clone() };
             }
             Err(problem) => tell(setting, problem, examination, place, collector),
         }
@@ -275,8 +306,9 @@ fn all_parameters(examination: &Examination) -> String {
     const MOST: usize = 12;
     let settable =
         || examination.parameters.iter().filter(|p| !p.parameter.flags.hidden && !p.parameter.flags.read_only);
-    let names: Vec<&str> = settable().take(MOST).map(|p| p.parameter.name.as_str()).collect();
-    match settable().count() {
+    let texts = || examination.texts.iter().filter(|text| !text.read_only).map(|text| text.name.as_str());
+    let names: Vec<&str> = settable().map(|p| p.parameter.name.as_str()).chain(texts()).take(MOST).collect();
+    match settable().count() + texts().count() {
         0 => "It has no parameters to set.".to_owned(),
         count if count > MOST => format!("Its parameters are {} and {} more.", names.join(", "), count - MOST),
         _ => format!("Its parameters are {}.", names.join(", ")),
@@ -293,7 +325,7 @@ fn step(
     collector: &Collector,
 ) -> Option<usize> {
     let (name, ports) = (&examination.info.name, &examination.ports);
-    if notes && !ports.note_input {
+    if notes && !may_begin(ports) {
         let message = format!("{name} takes no notes, and {of} is made of notes");
         collector.mistake_with(&device.place, message, "Put an instrument first.");
         return None;

@@ -78,7 +78,8 @@ impl Substitute<'_> {
                 Asset::File(path) => Some(path),
                 Asset::Embedded(_) => None,
             });
-            assets.chain(&mut setup.state).chain(&mut setup.preset).for_each(|path| self.path(path));
+            let own = setup.state.iter_mut().chain(&mut setup.preset).chain(&mut setup.referenced);
+            assets.chain(own).for_each(|path| self.path(path));
         }
     }
 }

@@ -144,6 +144,18 @@ fn a_reported_latency_is_right_from_where_the_answer_begins_to_where_it_is_highe
 }
 
 #[test]
+fn the_delay_of_a_captured_amplifier_is_part_of_its_sound() {
+    let judged = |id: &str| {
+        let found = surveyed(|survey| {
+            (survey.info.format, survey.info.id) = ("builtin".to_owned(), id.to_owned());
+            (survey.noise, survey.impulse) = (arrived(20.4, 12), Some(20));
+        });
+        found.latency.unwrap().right
+    };
+    assert_eq!([judged("nam"), judged("rnn"), judged("drive")], [None, None, Some(false)]);
+}
+
+#[test]
 fn what_is_no_linear_delay_has_no_true_latency() {
     for (measured, expected) in [
         (latency(7, Late::NothingGoesIn, None), TrueLatency::NothingGoesIn),

@@ -29,6 +29,8 @@ struct Settings<'a> {
     state: Option<String>,
     preset: Option<String>,
     assets: BTreeMap<&'a str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    referenced: Vec<String>,
     mode: audio::device::ProcessMode,
 }
 
@@ -58,6 +60,7 @@ impl Key {
                     Ok((role.as_str(), content))
                 })
                 .collect::<Result<_, String>>()?,
+            referenced: setup.referenced.iter().map(|path| hash(path)).collect::<Result<_, String>>()?,
             mode: setup.mode,
         };
         let settings = of_text(&serde_json::to_string(&settings).expect("settings have texts for keys"));
@@ -142,6 +145,10 @@ mod tests {
         all.push(key(&DeviceSetup { params: setting(2.0), ..plain.clone() }));
         all.push(key(&DeviceSetup { preset: state("a.state"), ..plain.clone() }));
         all.push(key(&DeviceSetup { mode: audio::device::ProcessMode::Realtime, ..plain.clone() }));
+        let refers = DeviceSetup { referenced: state("a.state").into_iter().collect(), ..plain.clone() };
+        all.push(key(&refers));
+        fs::write(folder.path().join("a.state"), "two").unwrap();
+        all.push(key(&refers));
         all.push(Key::of(&plain, AudioSettings { block_size: 64, ..audio }, &mut Hashes::default()).unwrap());
         fs::write(folder.path().join("x.clap"), "other code").unwrap();
         all.push(key(&plain));

@@ -126,7 +126,8 @@ pub struct Latency {
     pub reported: u64,
     /// As measured.
     pub measured: TrueLatency,
-    /// The reported latency lies where the measured sound begins or is highest, or between; absent where that could not
+    /// The reported latency lies where the measured sound begins or is highest, or between; absent for models of other
+    /// equipment, whose delay is part of their sound, and where that could not
     /// be measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub right: Option<bool>,

@@ -11,13 +11,13 @@ use std::path::Path;
 use super::PlacedDevice;
 use crate::builtin::{self, Builtin, Main};
 use crate::document::{Collector, Entry, Fields, Kind, Located, Node, Place, choice, closest, text};
-use crate::spec::{FORMATS, INSTEAD, LATER_FORMATS, MODES, POLICIES, asset};
+use crate::spec::{FORMATS, MODES, POLICIES, asset};
 use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, PluginFormat, Setting, Value};
 
 /// Fields that draw at random. The format has a place for them; this version sets constants only.
 const DRAWS: &[&str] = &["uniform", "log_uniform", "normal", "integer", "choice", "one_of", "pool", "draw"];
 /// Fields of a device that the format has a place for.
-const LATER: &[&str] = &["sidechain", "automation", "weight", "probability", "input"];
+const LATER: &[&str] = &["sidechain", "automation", "weight", "probability"];
 
 /// The parts of a device as they are found.
 struct Parts<'c> {
@@ -30,11 +30,6 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
     let has = |name: &str| entries.iter().find(|e| e.key.value == name);
     if let Some(draw) = entries.iter().find(|e| DRAWS.contains(&e.key.value.as_str())) {
         return refuse(&draw.key, collector);
-    }
-    if let Some(entry) = LATER_FORMATS.iter().find_map(|name| has(name)) {
-        let message = format!("{} devices are not part of this version", entry.key.value);
-        collector.mistake_with(&entry.key.place, message, format!("{INSTEAD}."));
-        return None;
     }
     if let Some(entry) = has("builtin") {
         let name = text("builtin", &entry.value, collector)?;

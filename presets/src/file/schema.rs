@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::PluginFormat;
 use crate::builtin::{BUILTINS, Builtin, Main};
-use crate::spec::{MODES, POLICIES};
+use crate::spec::{FORMATS, MODES, POLICIES};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -30,7 +30,7 @@ pub fn definitions() -> Value {
     let policies: Vec<&str> = POLICIES.iter().map(|(word, _)| *word).collect();
     json!({
         "value": {
-            "description": "A plain value in the parameter's own unit, or a text that the device reads.",
+            "description": "A plain value in the parameter's own unit, a text that the device reads, or what a setting holds that is a text.",
             "type": ["number", "string", "boolean"],
         },
         "params": {
@@ -78,10 +78,10 @@ fn preset_properties(versioned: bool) -> Value {
 fn device() -> Value {
     let mut forms = vec![
         json!({
-            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], vst3: and lv2: likewise, or a built-in's name.",
+            "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], vst3: and lv2: likewise, nam:FILE[@...] and rnn:FILE[@...], or a built-in's name.",
             "type": "string",
             "anyOf": [
-                { "pattern": format!("^(builtin|{}):.", PluginFormat::ALL.map(PluginFormat::word).join("|")) },
+                { "pattern": format!("^({}):.", FORMATS.join("|")) },
                 { "enum": BUILTINS.iter().map(|b| b.name).collect::<Vec<_>>() },
             ],
         }),

@@ -67,6 +67,19 @@ fn files_of_a_preset_start_at_its_own_folder() {
 }
 
 #[test]
+fn a_model_is_a_file_with_the_settings_of_its_device_beside_it() {
+    let device = one_device("{ nam: amp.nam, input: calibrated, interface: 12.5 dBu, on_missing: error }").unwrap();
+    assert_eq!(device.device, DeviceSpec::Builtin { name: "nam".into() });
+    assert_eq!(device.assets["model"], Asset::File("library/amp.nam".into()));
+    assert_eq!(
+        device.params,
+        [words("input", "calibrated"), words("interface", "12.5 dBu"), words("on_missing", "error")]
+    );
+    assert_eq!(one_device("{ rnn: ts9.json, Drive: 0.5 }").unwrap(), one_device("rnn:ts9.json@Drive=0.5").unwrap());
+    assert_eq!(one_device("{ nam: embedded:chump }").unwrap(), one_device("nam:embedded:chump").unwrap());
+}
+
+#[test]
 fn a_plugin_keeps_its_name_as_written_until_it_is_searched_for() {
     let device =
         one_device("{ clap: multi.clap, id: com.x.y, params: { Tube Drive: 3 }, channels: dual_mono }").unwrap();
@@ -104,9 +117,10 @@ fn every_mistake_is_told_at_its_place() {
             "3:14: mode makes no difference to gain. Built-in devices render the same in each. Remove it.",
         ),
         ("{ }", "3:3: this names no device. Name it with builtin: NAME, clap: PLUGIN, vst3: PLUGIN or lv2: PLUGIN."),
+        ("{ nam: x.nam, model: y.nam }", "3:24: model is set twice. Remove one of the two."),
         (
-            "{ nam: x.nam, input: calibrated }",
-            "3:5: nam devices are not part of this version. Use clap, vst3, lv2 or builtin devices.",
+            "{ nam: x.nam, rnn: y.json }",
+            "3:17: nam and rnn are two devices in one entry. Write each as an entry of its own.",
         ),
         (
             "{ gain: { uniform: [-6 dB, 3 dB] } }",
@@ -127,7 +141,7 @@ fn every_mistake_is_told_at_its_place() {
         ("{ builtin: compressor, sidechain: vox }", "3:26: sidechain is not part of this version. Remove it."),
         (
             "{ gain: }\n- distortion",
-            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN, or a map such as { gain: -6 dB }.",
+            "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE, or a map such as { gain: -6 dB }.",
         ),
         (
             "{ builtin: gain, Gain: [1] }",
@@ -135,7 +149,6 @@ fn every_mistake_is_told_at_its_place() {
         ),
         ("{ gain: 3, Gain: 4 }", "3:20: Gain is set twice. Remove one of the two."),
         ("[]", "3:3: a device is expected here, not a list. Write a map such as { gain: -6 dB }."),
-        ("nam:x", "3:3: nam devices are not part of this version. Use clap, vst3, lv2 or builtin devices."),
     ] {
         assert_eq!(one_device(entry).unwrap_err(), format!("library/crunch.yaml:{message}"), "for {entry}");
     }
@@ -182,6 +195,8 @@ fn the_schema_takes_what_the_reader_takes() {
         r#""lv2:http://x.org/y#z""#,
         r#"{"lv2": "http://x.org/y#z", "files": {"SoundFont": "a.sf2"}}"#,
         r#""clap:X@A=1""#,
+        r#"{"nam": "x.nam", "input": "calibrated", "interface": 12.5, "on_missing": "error"}"#,
+        r#""rnn:x.json@Drive=0.5""#,
     ] {
         assert_eq!(both(good), (true, true), "for {good}");
     }
@@ -189,7 +204,7 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"gian": 3}"#,
         r#"{"gain": 1, "pan": 2}"#,
         r#"{"builtin": "x"}"#,
-        r#"{"nam": "x.nam"}"#,
+        r#"{"nam": "x.nam", "mode": "offline"}"#,
         r#"{"lv2": "urn:x", "files": "a.sf2"}"#,
         r#"{"gain": 3, "files": {}}"#,
         r#"{"clap": "X", "vst3": "X"}"#,

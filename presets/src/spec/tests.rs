@@ -41,6 +41,22 @@ fn a_uri_is_taken_whole_and_a_bundle_has_its_plugin_behind_a_hash() {
 }
 
 #[test]
+fn a_model_stands_behind_the_name_of_the_device_that_plays_it() {
+    let setup = read("nam:amps/a\\@b.nam@input=calibrated,Interface=12.5 dBu,channels=downmix").unwrap();
+    assert_eq!(setup.device, DeviceSpec::Builtin { name: "nam".into() });
+    assert_eq!(setup.assets["model"], Asset::File("here/amps/a@b.nam".into()));
+    assert_eq!(setup.params[0], Setting { parameter: "input".into(), value: Value::Text("calibrated".into()) });
+    assert_eq!(setup.channels, ChannelPolicy::Downmix);
+    assert_eq!(display(&setup), "nam:here/amps/a\\@b.nam@input=calibrated,Interface=12.5 dBu,channels=downmix");
+    assert_eq!(parse(&display(&setup), Path::new("")).unwrap(), setup);
+    let chump = read("nam:embedded:chump").unwrap();
+    assert_eq!(chump.assets["model"], Asset::Embedded("chump".into()));
+    assert_eq!(display(&chump), "nam:embedded:chump");
+    assert_eq!(read("builtin:rnn@model=ts9.json").unwrap(), read("rnn:ts9.json").unwrap());
+    assert_eq!(display(&read("builtin:nam@Input=raw").unwrap()), "builtin:nam@Input=raw");
+}
+
+#[test]
 fn a_backslash_takes_special_characters_as_they_are() {
     let setup = read(r"clap:C:\Plugins\a\@b.clap@Attack\, fast=1\=2,#7=x@y").unwrap();
     assert_eq!(setup.device, DeviceSpec::Clap(PluginFile { plugin: r"C:\Plugins\a@b.clap".into(), id: None }));
@@ -53,16 +69,34 @@ fn wrong_specifications_say_what_to_write() {
     for (text, message) in [
         (
             "gain",
-            "\"gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN",
+            "\"gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE",
         ),
         (
             "au:Gain",
-            "\"au:Gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN",
+            "\"au:Gain\" does not say what kind of device it is. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE",
         ),
-        ("nam:x", "nam devices are not part of this version. Use clap, vst3, lv2 or builtin devices"),
-        ("clap:@A=1", "\"clap:@A=1\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN"),
-        ("vst3:", "\"vst3:\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN"),
-        ("vst3:a#", "\"vst3:a#\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN or lv2:PLUGIN"),
+        (
+            "nam:@A=1",
+            "\"nam:@A=1\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE",
+        ),
+        ("rnn:embedded:", "rnn = embedded: names nothing. Write embedded:NAME"),
+        ("nam:a.nam@model=b.nam", "model is set twice. Remove one of the two"),
+        (
+            "nam:a.nam@mode=realtime",
+            "mode makes no difference to nam: built-in devices render the same in each. Remove it",
+        ),
+        (
+            "clap:@A=1",
+            "\"clap:@A=1\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE",
+        ),
+        (
+            "vst3:",
+            "\"vst3:\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE",
+        ),
+        (
+            "vst3:a#",
+            "\"vst3:a#\" names no device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE",
+        ),
         ("vst3:a@mode=live", "mode = live is not known. Write offline or realtime"),
         (
             "builtin:gain@mode=realtime",
@@ -83,10 +117,12 @@ fn wrong_specifications_say_what_to_write() {
 fn messages_name_every_format_there_is() {
     for format in PluginFormat::ALL {
         assert!(FORMS.contains(&format!("{}:PLUGIN", format.word())), "{FORMS}");
-        assert!(INSTEAD.contains(format.word()), "{INSTEAD}");
-        assert!(FORMATS.contains(&format.word()) && !LATER_FORMATS.contains(&format.word()));
+        assert!(FORMATS.contains(&format.word()));
     }
-    assert!(LATER_FORMATS.iter().all(|later| FORMATS.contains(later)));
+    for format in MODEL_FORMATS {
+        assert!(FORMATS.contains(format) && FORMS.contains(&format!("{format}:FILE")), "{FORMS}");
+        assert!(builtin::builtin(format).is_some_and(|found| found.assets == [builtin::MODEL]));
+    }
 }
 
 #[test]

@@ -193,6 +193,10 @@ impl Examiner for Table {
             latency: 0,
             settings,
             files: Vec::new(),
+            texts: Vec::new(),
+            referenced: Vec::new(),
+            about: Vec::new(),
+            remarks: Vec::new(),
             problems: if setup.preset.is_some() { vec!["it loads no preset files".into()] } else { Vec::new() },
         })
     }
@@ -253,5 +257,5 @@ fn set(parameters: &[Parameter], name: &str, value: &Value) -> Result<ResolvedSe
         let text = (name == "Gain").then(|| ("-60 dB".to_owned(), "24 dB".to_owned()));
         return Err(SettingProblem::OutOfRange { minimum, maximum, range_text: text });
     }
-    Ok(ResolvedSetting { id: parameter.id.0, name: parameter.name.clone(), value, text: None })
+    Ok(ResolvedSetting { id: parameter.id.0, name: parameter.name.clone(), value: Value::Number(value), text: None })
 }
