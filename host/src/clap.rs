@@ -25,6 +25,7 @@ mod processor;
 
 use library::Library;
 
+use crate::background;
 use crate::choose::{choose, refusal};
 
 /// Lists the plugins in a file, or in a directory that is one, without making an instance of any.
@@ -41,6 +42,7 @@ pub fn list(path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
 /// plugin. The calling thread becomes the plugin's main thread.
 pub fn load(path: &Path, id: Option<&str>) -> Result<Box<dyn Device>, DeviceError> {
     let refuse = |reason| refusal("clap", path, id, reason);
+    background::before_loading();
     let library = Library::open(path).map_err(refuse)?;
     let offers: Vec<&DeviceInfo> = library.offers.iter().map(|offer| &offer.info).collect();
     let offer = &library.offers[choose(&offers, id, |info, id| info.id == id).map_err(refuse)?];

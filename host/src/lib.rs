@@ -5,6 +5,7 @@
 //! crate sees a pointer. What a check cannot prevent, such as a crash, ends the process; so plugins are loaded in
 //! worker processes only.
 
+mod background;
 mod binary;
 mod choose;
 pub mod clap;

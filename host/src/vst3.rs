@@ -40,6 +40,7 @@ mod text;
 
 use module::Module;
 
+use crate::background;
 use crate::choose::{choose, refusal};
 
 /// Lists the plugins in a bundle or a single file, without making an instance of any.
@@ -56,6 +57,7 @@ pub fn list(path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
 /// out where the file holds one plugin. The calling thread becomes the plugin's main thread.
 pub fn load(path: &Path, id: Option<&str>) -> Result<Box<dyn Device>, DeviceError> {
     let refuse = |reason| refusal("vst3", path, id, reason);
+    background::before_loading();
     let module = Module::open(path).map_err(refuse)?;
     let offers: Vec<&DeviceInfo> = module.offers.iter().map(|offer| &offer.info).collect();
     let index = choose(&offers, id, |info, written| text::is_class_id(&info.id, written)).map_err(refuse)?;

@@ -24,6 +24,7 @@ use super::library::{Library, Offer};
 use super::parameters::{self, Cookies};
 use super::ports::{self, Layout};
 use super::processor::{self, ClapProcessor};
+use crate::background;
 
 /// A plugin instance.
 pub(super) struct ClapDevice {
@@ -88,9 +89,8 @@ impl ClapDevice {
         self.instance.borrow().access_handler(|main| access(main))
     }
 
-    fn known(&self, id: ParameterId) -> Result<(), DeviceError> {
-        let known = self.parameters.iter().any(|parameter| parameter.id == id);
-        if known { Ok(()) } else { Err(DeviceError::NoSuchParameter(id)) }
+    fn known(&self, id: ParameterId) -> Result<&Parameter, DeviceError> {
+        self.parameters.iter().find(|parameter| parameter.id == id).ok_or(DeviceError::NoSuchParameter(id))
     }
 
     fn read_parameters(&mut self) {
@@ -165,10 +165,11 @@ impl Device for ClapDevice {
     }
 
     fn value(&self, id: ParameterId) -> Result<f64, DeviceError> {
-        self.known(id)?;
+        let default = self.known(id)?.default;
         let params = self.extensions.params.as_ref().ok_or(DeviceError::NoSuchParameter(id))?;
         let value = params.get_value(&self.instance.borrow_mut().plugin_handle(), ClapId::new(id.0));
-        value.ok_or(DeviceError::NoSuchParameter(id))
+        // A meter may show minus infinity, or nothing that is a number.
+        value.map(|value| if value.is_finite() { value } else { default }).ok_or(DeviceError::NoSuchParameter(id))
     }
 
     fn text(&self, id: ParameterId, value: f64) -> Option<String> {
@@ -289,6 +290,10 @@ impl Device for ClapDevice {
             return 0;
         }
         u64::from(latency.get(&self.instance.borrow_mut().plugin_handle()))
+    }
+
+    fn settle(&mut self) {
+        background::settle(&self.info.name);
     }
 
     fn pump(&mut self) -> Requests {

@@ -58,13 +58,17 @@ pub(super) fn read(plugin: &PluginMainThreadHandle, params: &PluginParams, cooki
 
 fn describe(info: &ParamInfo) -> Parameter {
     let is = |flag| info.flags.contains(flag);
+    // Without an end there is none that could be told, and what is no number means nothing.
+    let (minimum, maximum) = (info.min_value.clamp(f64::MIN, f64::MAX), info.max_value.clamp(f64::MIN, f64::MAX));
+    let (minimum, maximum) =
+        (if minimum.is_nan() { 0.0 } else { minimum }, if maximum.is_nan() { 1.0 } else { maximum });
     Parameter {
         id: ParameterId(info.id.get()),
         name: String::from_utf8_lossy(info.name).into_owned(),
         group: String::from_utf8_lossy(info.module).into_owned(),
-        minimum: info.min_value,
-        maximum: info.max_value,
-        default: info.default_value,
+        minimum,
+        maximum,
+        default: if info.default_value.is_finite() { info.default_value } else { minimum },
         flags: ParameterFlags {
             stepped: is(ParamInfoFlags::IS_STEPPED) || is(ParamInfoFlags::IS_ENUM),
             hidden: is(ParamInfoFlags::IS_HIDDEN),

@@ -148,22 +148,30 @@ impl<'a> Iterator for Events<'a> {
     }
 }
 
-/// An object's body while it is written.
-#[derive(Debug, Default)]
+/// Bytes that a message has room for at first. No number needs more; a longer text or path takes what it needs.
+const MESSAGE_ROOM: usize = 1 << 10;
+
+/// An object's body while it is written. Kept from message to message with its room.
+#[derive(Debug)]
 pub(super) struct Object {
     bytes: Vec<u8>,
 }
 
 impl Object {
-    /// Without a name of its own, of a type.
-    pub(super) fn of_type(kind: u32) -> Object {
-        let mut bytes = vec![0; 4];
-        bytes.extend(kind.to_ne_bytes());
-        Object { bytes }
+    pub(super) fn new() -> Object {
+        Object { bytes: Vec::with_capacity(MESSAGE_ROOM) }
+    }
+
+    /// Begins another, without a name of its own, of a type.
+    pub(super) fn begin(&mut self, kind: u32) -> &mut Object {
+        self.bytes.clear();
+        self.bytes.extend([0; 4]);
+        self.bytes.extend(kind.to_ne_bytes());
+        self
     }
 
     /// Adds a property.
-    pub(super) fn with(mut self, key: u32, kind: u32, value: &[u8]) -> Object {
+    pub(super) fn put(&mut self, key: u32, kind: u32, value: &[u8]) -> &mut Object {
         for word in [key, 0, value.len() as u32, kind] {
             self.bytes.extend(word.to_ne_bytes());
         }
@@ -219,6 +227,14 @@ pub(super) fn number(kind: u32, value: &[u8]) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
+/// The text that an atom is.
+pub(super) fn text(kind: u32, value: &[u8]) -> Option<&str> {
+    let known = &*KNOWN;
+    let is_text = [known.string, known.path, known.uri].contains(&kind);
+    let end = value.iter().position(|byte| *byte == 0).filter(|_| is_text)?;
+    std::str::from_utf8(&value[..end]).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,12 +277,15 @@ mod tests {
 
     #[test]
     fn an_object_gives_its_properties_back() {
-        let made = Object::of_type(5).with(6, KNOWN.int, &1i32.to_ne_bytes()).with(7, KNOWN.path, b"/a\0");
+        let mut made = Object::new();
+        made.begin(9).put(1, 2, &[3; 50]);
+        made.begin(5).put(6, KNOWN.int, &1i32.to_ne_bytes()).put(7, KNOWN.path, b"/a\0");
         let (kind, properties) = object(KNOWN.object, made.as_bytes()).unwrap();
         let all: Vec<_> = properties.collect();
         assert_eq!((kind, all.len()), (5, 2));
         assert_eq!((all[0].0, number(all[0].1, all[0].2)), (6, Some(1.0)));
         assert_eq!(all[1], (7, KNOWN.path, b"/a\0".as_slice()));
+        assert_eq!((text(all[1].1, all[1].2), text(all[0].1, all[0].2)), (Some("/a"), None));
         assert!(object(KNOWN.int, made.as_bytes()).is_none());
     }
 }

@@ -7,23 +7,59 @@ use std::sync::Arc;
 use audio::device::ParameterId;
 use audio::{Event, EventBody, Transport};
 
-use super::atom::{self, Object};
+use super::atom::Object;
 use super::buffers::{Buffer, Buffers};
 use super::busses::Layout;
 use super::features::Lengths;
 use super::instance::Instance;
-use super::names::*;
+use super::message::{self, Said};
 use super::plugin::Description;
 use super::port::{Direction, Kind};
-use super::property::{Property, ValueType};
-use super::urid::{KNOWN, map};
+use super::urid::KNOWN;
 use crate::midi;
 
 /// The id of the first property that is a parameter; those of control ports are their indices.
 pub(super) const FIRST_PROPERTY: u32 = 1 << 16;
 
+/// Frames of the buffers that no sound ever enters.
+const UNUSED_BLOCK: usize = 512;
+
 /// Most blocks of silence before the first, while the plugin has something to load.
 const MOST_SETTLING: usize = 64;
+
+/// Room that a text has from the start for what the plugin says of it.
+const TEXT_ROOM: usize = 1 << 10;
+
+/// What a property that is a text holds, as far as it is known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Text {
+    value: String,
+    known: bool,
+    /// It was set by message; a fresh instance must be told again.
+    pub(super) set: bool,
+    /// The plugin is yet to be told.
+    pub(super) pending: bool,
+}
+
+impl Text {
+    /// One that the plugin has already, or is to be told.
+    pub(super) fn of(value: &str, told: bool) -> Text {
+        Text { value: value.to_owned(), known: true, set: told, pending: told }
+    }
+
+    pub(super) fn value(&self) -> Option<&str> {
+        self.known.then_some(&self.value)
+    }
+
+    /// Takes over what the plugin says. Takes no memory where there is room.
+    fn hear(&mut self, said: &str) {
+        self.known = true;
+        if self.value != said {
+            self.value.clear();
+            self.value.push_str(said);
+        }
+    }
+}
 
 /// What the main thread and the audio thread take turns with.
 pub(super) struct Core {
@@ -36,6 +72,10 @@ pub(super) struct Core {
     pub(super) properties: Vec<(f64, bool)>,
     /// Files that were set, by property, and whether the plugin is yet to be told.
     pub(super) files: BTreeMap<usize, (PathBuf, bool)>,
+    /// The texts, by property; those of other properties stay empty.
+    pub(super) texts: Vec<Text>,
+    /// The message that is being written.
+    pub(super) message: Object,
     pub(super) active: Option<Active>,
 }
 
@@ -58,7 +98,15 @@ pub(super) struct Active {
 
 impl Core {
     pub(super) fn is_pending(&self) -> bool {
-        self.properties.iter().any(|(_, pending)| *pending) || self.files.values().any(|(_, pending)| *pending)
+        self.properties.iter().any(|(_, pending)| *pending)
+            || self.texts.iter().any(|text| text.pending)
+            || self.files.values().any(|(_, pending)| *pending)
+    }
+
+    /// Whether the plugin can be asked for texts, which nobody knows before it says them.
+    fn has_texts_to_tell(&self) -> bool {
+        let answers = self.plugin.ports.iter().any(|port| port.is(Kind::Atom, Direction::Output) && port.patch);
+        answers && self.plugin.properties.iter().any(|property| property.kind.is_text())
     }
 
     /// The value of the port that reports the latency.
@@ -93,19 +141,29 @@ impl Core {
         self.connect();
         let Some(instance) = &mut self.instance else { return };
         instance.activate();
+        for (text, property) in self.texts.iter_mut().zip(&self.plugin.properties) {
+            if property.kind.is_text() {
+                text.value.reserve(TEXT_ROOM.saturating_sub(text.value.len()));
+            }
+        }
         let has_latency = self.plugin.ports.iter().any(|port| port.latency);
-        if has_latency || self.is_pending() || self.is_busy() {
-            self.ask_for_properties();
-            self.settle();
+        let waits = has_latency || self.is_pending() || self.is_busy() || self.has_texts_to_tell();
+        let told = self.is_pending();
+        // What was set is told first, so that the answers know of it.
+        self.tell_properties(0);
+        self.ask_for_properties();
+        if waits {
+            self.settle(told);
         }
     }
 
-    /// Runs over silence until the plugin has nothing left to load, and begins afresh.
+    /// Runs over silence until the plugin has nothing left to load, and begins afresh. `told` says whether it was told of
+    /// something that it may have to load.
     ///
     /// What plugins are told by message they load in a run, and some report their latency only in one.
-    pub(super) fn settle(&mut self) {
+    pub(super) fn settle(&mut self, told: bool) {
         let Some(frames) = self.active.as_ref().map(|active| active.lengths.max_block) else { return };
-        let mut waits = self.is_pending() || self.is_busy();
+        let mut waits = told || self.is_busy();
         for _ in 0..MOST_SETTLING {
             self.run(frames, &mut Vec::new());
             // The run after the last work is the first that shows what it led to.
@@ -145,6 +203,24 @@ impl Core {
         }
     }
 
+    /// Destroys the instance, if there is one.
+    ///
+    /// Some plugins, swh's filters among them, make when they are activated what they destroy in the end, and crash where
+    /// they never were active; so they are, for once.
+    pub(super) fn let_go(&mut self) {
+        if let Some(instance) = &mut self.instance
+            && !instance.was_active()
+        {
+            let mut buffers = Buffers::new(&self.plugin, UNUSED_BLOCK, |_| true);
+            buffers.connect(instance, &self.plugin, &mut self.controls);
+            instance.activate();
+            instance.deactivate();
+            // The plugin knows the buffers' addresses until it is gone.
+            self.instance = None;
+        }
+        self.instance = None;
+    }
+
     pub(super) fn stop(&mut self) {
         if let Some(instance) = &mut self.instance {
             instance.deactivate();
@@ -158,32 +234,24 @@ impl Core {
         }
     }
 
-    /// The sequences that go in and for which `wanted` holds.
-    fn sequences(&mut self, wanted: impl Fn(&super::port::Port) -> bool) -> impl Iterator<Item = &mut atom::Input> {
-        let buffers = self.active.as_mut().map_or(&mut [][..], |active| active.buffers.0.as_mut_slice());
-        let ports = self.plugin.ports.iter().zip(buffers);
-        ports.filter(move |(port, _)| wanted(port)).filter_map(|(_, buffer)| match buffer {
-            Buffer::Input(input) => Some(input),
-            _ => None,
-        })
-    }
-
     /// The port that messages about properties go to.
     fn messages(&self) -> Option<u32> {
         let inputs = || self.plugin.ports.iter().filter(|port| port.is(Kind::Atom, Direction::Input));
         inputs().find(|port| port.patch).or_else(|| inputs().next()).map(|port| port.index)
     }
 
-    fn send(&mut self, frame: u32, message: &Object) {
+    /// Sends the message that was written.
+    fn send(&mut self, frame: u32) {
         let Some(port) = self.messages() else { return };
         if let Some(input) = self.active.as_mut().and_then(|active| active.buffers.input(port)) {
-            input.push(frame, KNOWN.object, message.as_bytes());
+            input.push(frame, KNOWN.object, self.message.as_bytes());
         }
     }
 
     fn ask_for_properties(&mut self) {
-        if self.plugin.properties.iter().any(|property| property.kind.is_number()) {
-            self.send(0, &Object::of_type(KNOWN.patch_get));
+        if self.plugin.properties.iter().any(|property| property.kind.is_number() || property.kind.is_text()) {
+            self.message.begin(KNOWN.patch_get);
+            self.send(0);
         }
     }
 
@@ -192,22 +260,26 @@ impl Core {
         if !self.is_pending() {
             return;
         }
-        for index in 0..self.properties.len() {
-            if std::mem::take(&mut self.properties[index].1) {
-                let message = set(&self.plugin.properties[index], self.properties[index].0);
-                self.send(frame, &message);
+        let plugin = self.plugin.clone();
+        for (index, property) in plugin.properties.iter().enumerate() {
+            let (value, pending) = &mut self.properties[index];
+            if std::mem::take(pending) {
+                message::set_number(&mut self.message, property, *value);
+                self.send(frame);
             }
-        }
-        let files: Vec<(usize, PathBuf)> = self
-            .files
-            .iter_mut()
-            .filter_map(|(index, (path, pending))| std::mem::take(pending).then(|| (*index, path.clone())))
-            .collect();
-        for (index, path) in files {
-            let mut value = path.into_os_string().into_encoded_bytes();
-            value.push(0);
-            let message = set_to(&self.plugin.properties[index].uri, KNOWN.path, &value);
-            self.send(frame, &message);
+            let text = &mut self.texts[index];
+            if std::mem::take(&mut text.pending) {
+                let value = [text.value.as_bytes(), b"\0"].concat();
+                message::set_text(&mut self.message, property, &value);
+                self.send(frame);
+            }
+            if let Some((path, pending)) = self.files.get_mut(&index)
+                && std::mem::take(pending)
+            {
+                let value = [path.as_os_str().as_encoded_bytes(), b"\0"].concat();
+                message::set_text(&mut self.message, property, &value);
+                self.send(frame);
+            }
         }
     }
 
@@ -222,7 +294,7 @@ impl Core {
                 == (before.playing, before.tempo, before.numerator, before.denominator, expected)
         });
         active.told = Some(now.clone());
-        let values = designated(now);
+        let values = message::designated(now);
         for port in self.plugin.ports.iter().filter(|port| port.is(Kind::Control, Direction::Input)) {
             let Some(designation) = &port.designation else { continue };
             if let Some((_, value)) = values.iter().find(|(name, _)| name == designation) {
@@ -230,10 +302,12 @@ impl Core {
             }
         }
         if !follows {
-            let position = position(now);
-            self.sequences(|port| port.time).for_each(|input| {
-                input.push(frame, KNOWN.time_position, position.as_bytes());
-            });
+            message::position(&mut self.message, now);
+            for (port, buffer) in self.plugin.ports.iter().zip(&mut active.buffers.0) {
+                if let (true, Buffer::Input(input)) = (port.time, buffer) {
+                    input.push(frame, KNOWN.object, self.message.as_bytes());
+                }
+            }
         }
     }
 
@@ -253,21 +327,28 @@ impl Core {
     }
 
     fn send_midi(&mut self, frame: u32, bytes: &[u8]) -> bool {
-        let first = self.sequences(|port| port.midi).next();
-        first.map(|input| input.push(frame, KNOWN.midi_event, bytes)).is_some()
+        let Some(active) = &mut self.active else { return false };
+        for (port, buffer) in self.plugin.ports.iter().zip(&mut active.buffers.0) {
+            if let (true, Buffer::Input(input)) = (port.midi, buffer) {
+                input.push(frame, KNOWN.midi_event, bytes);
+                return true;
+            }
+        }
+        false
     }
 
     /// A parameter takes a value.
     fn change(&mut self, frame: u32, id: ParameterId, value: f64) -> bool {
         if let Some(index) = id.0.checked_sub(FIRST_PROPERTY) {
             let index = index as usize;
-            let Some(property) = self.plugin.properties.get(index).filter(|property| property.kind.is_number()) else {
+            let properties = self.plugin.properties.get(index);
+            let Some(property) = properties.filter(|property| property.writable && property.kind.is_number()) else {
                 return false;
             };
             let value = value.clamp(property.minimum, property.maximum);
-            let message = set(property, value);
+            message::set_number(&mut self.message, property, value);
             self.properties[index] = (value, false);
-            self.send(frame, &message);
+            self.send(frame);
             return true;
         }
         let rate = self.active.as_ref().map_or(1.0, |active| active.rate);
@@ -317,16 +398,18 @@ impl Core {
                     for (frame, kind, body) in output.events() {
                         let frame = frame.clamp(0, last) as u32;
                         if kind == KNOWN.midi_event {
-                            produced.extend(read_midi(body).map(|body| Event { frame, body }));
-                        } else {
-                            heard(&self.plugin.properties, kind, body, |index, value| {
-                                if self.properties[index].0 != value {
-                                    self.properties[index].0 = value;
-                                    let id = ParameterId(FIRST_PROPERTY + index as u32);
-                                    produced.push(Event { frame, body: EventBody::Parameter { id, value } });
-                                }
-                            });
+                            produced.extend(message::read_midi(body).map(|body| Event { frame, body }));
+                            continue;
                         }
+                        message::heard(&self.plugin.properties, kind, body, |index, said| match said {
+                            Said::Number(value) if self.properties[index].0 != value => {
+                                self.properties[index].0 = value;
+                                let id = ParameterId(FIRST_PROPERTY + index as u32);
+                                produced.push(Event { frame, body: EventBody::Parameter { id, value } });
+                            }
+                            Said::Number(_) => {}
+                            Said::Text(said) => self.texts[index].hear(said),
+                        });
                     }
                 }
                 _ if port.is(Kind::Control, Direction::Output) && !port.is_the_hosts() => {
@@ -340,109 +423,20 @@ impl Core {
                 _ => {}
             }
         }
-        produced[already..].sort_by_key(|event| event.frame);
+        sort(&mut produced[already..]);
     }
 }
 
-fn set_to(property: &str, kind: u32, value: &[u8]) -> Object {
-    let known = &*KNOWN;
-    Object::of_type(known.patch_set).with(known.patch_property, known.urid, &map(property).to_ne_bytes()).with(
-        known.patch_value,
-        kind,
-        value,
-    )
-}
-
-/// The message that sets a property to a number.
-fn set(property: &Property, value: f64) -> Object {
-    let known = &*KNOWN;
-    let whole = value.round();
-    match property.kind {
-        ValueType::Bool => set_to(&property.uri, known.bool, &i32::from(value > 0.0).to_ne_bytes()),
-        ValueType::Int => set_to(&property.uri, known.int, &(whole as i32).to_ne_bytes()),
-        ValueType::Long => set_to(&property.uri, known.long, &(whole as i64).to_ne_bytes()),
-        ValueType::Float => set_to(&property.uri, known.float, &(value as f32).to_ne_bytes()),
-        ValueType::Double | ValueType::Path => set_to(&property.uri, known.double, &value.to_ne_bytes()),
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 
-/// Understands what a plugin says about its properties: `patch:Set` of one, `patch:Put` of several.
-fn heard(properties: &[Property], kind: u32, body: &[u8], mut each: impl FnMut(usize, f64)) {
-    let known = &*KNOWN;
-    let Some((message, parts)) = atom::object(kind, body) else { return };
-    let mut say = |key: u32, kind: u32, value: &[u8]| {
-        let place = properties.iter().position(|property| property.kind.is_number() && map(&property.uri) == key);
-        if let (Some(place), Some(value)) = (place, atom::number(kind, value)) {
-            each(place, value);
-        }
-    };
-    if message == known.patch_set {
-        let (mut property, mut value) = (None, None);
-        for (key, kind, body) in parts {
-            if key == known.patch_property && body.len() >= 4 {
-                property = Some(u32::from_ne_bytes(body[..4].try_into().expect("four bytes")));
-            } else if key == known.patch_value {
-                value = Some((kind, body));
-            }
-        }
-        if let (Some(property), Some((kind, value))) = (property, value) {
-            say(property, kind, value);
-        }
-    } else if message == known.patch_put {
-        for (key, kind, body) in parts {
-            if key == known.patch_body
-                && let Some((_, properties)) = atom::object(kind, body)
-            {
-                properties.for_each(|(key, kind, value)| say(key, kind, value));
-            }
-        }
+/// Puts events in order of their frames; those of one frame keep theirs. What is in order already, as it nearly always
+/// is, takes no memory for it.
+pub(super) fn sort(events: &mut [Event]) {
+    if !events.is_sorted_by_key(|event| event.frame) {
+        events.sort_by_key(|event| event.frame);
     }
-}
-
-fn read_midi(bytes: &[u8]) -> Option<EventBody> {
-    match bytes {
-        [0xf0, ..] => Some(EventBody::Sysex { bytes: bytes.into() }),
-        [status, ..] if bytes.len() >= midi::length(*status) => {
-            let byte = |at| bytes.get(at).copied().unwrap_or(0);
-            midi::read([*status, byte(1), byte(2)])
-        }
-        _ => None,
-    }
-}
-
-/// Position in the bar, in beats as the metre counts them.
-fn bar_beat(now: &Transport) -> f64 {
-    (now.beat - now.bar_start) * f64::from(now.denominator) / 4.0
-}
-
-fn speed(now: &Transport) -> f32 {
-    if now.playing { 1.0 } else { 0.0 }
-}
-
-/// Musical time as an atom.
-fn position(now: &Transport) -> Object {
-    let known = &*KNOWN;
-    Object::of_type(known.time_position)
-        .with(known.time_frame, known.long, &now.frame.to_ne_bytes())
-        .with(known.time_speed, known.float, &speed(now).to_ne_bytes())
-        .with(known.time_bar, known.long, &i64::from(now.bar).to_ne_bytes())
-        .with(known.time_bar_beat, known.float, &(bar_beat(now) as f32).to_ne_bytes())
-        .with(known.time_beat, known.double, &(now.beat * f64::from(now.denominator) / 4.0).to_ne_bytes())
-        .with(known.time_beat_unit, known.int, &i32::from(now.denominator).to_ne_bytes())
-        .with(known.time_beats_per_bar, known.float, &f32::from(now.numerator).to_ne_bytes())
-        .with(known.time_beats_per_minute, known.float, &(now.tempo as f32).to_ne_bytes())
-        .with(known.time_frames_per_second, known.float, &(now.sample_rate.hz() as f32).to_ne_bytes())
-}
-
-/// Musical time as the values of controls that are designated for it.
-fn designated(now: &Transport) -> [(&'static str, f64); 7] {
-    [
-        (TIME_SPEED, speed(now).into()),
-        (TIME_BAR, now.bar.into()),
-        (TIME_BAR_BEAT, bar_beat(now)),
-        (TIME_BEAT_UNIT, now.denominator.into()),
-        (TIME_BEATS_PER_BAR, now.numerator.into()),
-        (TIME_BEATS_PER_MINUTE, now.tempo),
-        (TIME_FRAMES_PER_SECOND, now.sample_rate.hz()),
-    ]
 }

@@ -4,25 +4,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use audio::device::{
-    DeviceError, DeviceInfo, Parameter, ParameterFlags, ParameterId, Ports, ProcessMode, Requests, Setup,
+    DeviceError, DeviceInfo, Parameter, ParameterFlags, ParameterId, Ports, ProcessMode, Requests, Setup, TextSetting,
 };
 use audio::{Device, Processor, SampleRate};
 
-use super::abi::{Descriptor, STATE_IS_POD};
+use super::abi::Descriptor;
+use super::atom::Object;
 use super::bundle::Bundle;
-use super::core::{Core, FIRST_PROPERTY};
+use super::core::{Core, FIRST_PROPERTY, Text};
 use super::features::{self, Features, Lengths};
 use super::instance::Instance;
 use super::names::*;
 use super::paths::Paths;
 use super::plugin::Description;
-use super::port::{Direction, Kind, Port};
+use super::port::{Direction, Kind, Port, exact};
 use super::processor::{Lv2Processor, Shared};
 use super::property::{Property, ValueType};
-use super::state::{Kept, State, Value};
+use super::state::{State, Value};
 use super::turtle::{Graph, Node};
 use super::worker::Queue;
-use super::{busses, library, preset};
+use super::{busses, files, library, preset};
+use crate::background;
 
 /// The conditions that an instance is made under before anybody says which.
 const USUAL: Setup = Setup { sample_rate: SampleRate(48_000), max_block: 512 };
@@ -38,6 +40,8 @@ pub(super) struct Lv2Device {
     state: Option<State>,
     /// The conditions that the instance was made under.
     made_for: (f64, Lengths),
+    /// Files that the preset was read from, beside the one that was named.
+    preset_files: Vec<PathBuf>,
     used_inputs: Vec<usize>,
     mode: ProcessMode,
 }
@@ -62,6 +66,8 @@ impl Lv2Device {
             controls: plugin.ports.iter().map(|port| port.range(rate).2 as f32).collect(),
             properties: plugin.properties.iter().map(|property| (property.default, false)).collect(),
             files: Default::default(),
+            texts: vec![Text::default(); plugin.properties.len()],
+            message: Object::new(),
             active: None,
             plugin: plugin.clone(),
         };
@@ -73,6 +79,7 @@ impl Lv2Device {
             paths,
             state: (!default.properties.is_empty()).then_some(default),
             made_for: (rate, lengths),
+            preset_files: Vec::new(),
             used_inputs: Vec::new(),
             mode: ProcessMode::Offline,
         };
@@ -84,7 +91,7 @@ impl Lv2Device {
     fn make(&mut self, rate: f64, lengths: Lengths) -> Result<(), String> {
         let mut core = self.shared.lock();
         // Some plugins cannot stand a second instance of themselves.
-        core.instance = None;
+        core.let_go();
         let queue = Arc::new(Queue::default());
         let features = Features::new(&self.plugin.info.name, &self.plugin.required, rate, lengths, &queue, &self.paths);
         let mut instance = Instance::new(self.descriptor, &self.bundle, rate, features)?;
@@ -94,9 +101,9 @@ impl Lv2Device {
         core.instance = Some(instance);
         // Whatever was told to the last instance this one does not know yet.
         core.files.values_mut().for_each(|(_, pending)| *pending = true);
-        let defaults: Vec<f64> = core.plugin.properties.iter().map(|property| property.default).collect();
-        for ((value, pending), default) in core.properties.iter_mut().zip(defaults) {
-            *pending = *value != default;
+        core.texts.iter_mut().for_each(|text| text.pending = text.set);
+        for ((value, pending), property) in core.properties.iter_mut().zip(&self.plugin.properties) {
+            *pending = property.writable && *value != property.default;
         }
         // Controls that go by the sample rate keep their place within their range.
         let plugin = core.plugin.clone();
@@ -121,28 +128,6 @@ impl Lv2Device {
         Some((index, property))
     }
 
-    /// Some plugins take files through their state alone, as texts that they do not describe. Gives whether there is
-    /// one of that name.
-    fn set_kept(&mut self, role: &str, path: &Path) -> Result<bool, String> {
-        let Some(text) = path.to_str() else { return Ok(false) };
-        let mut core = self.shared.lock();
-        let Some(instance) = &mut core.instance else { return Ok(false) };
-        let mut state = State::of(&self.plugin.info.id, &self.plugin.info.name);
-        self.paths.begin();
-        state.properties = instance.save()?;
-        let short = |key: &str| fold(key.rsplit(['#', '/', ':']).next().unwrap_or_default());
-        let found = state.properties.iter_mut().find(|kept| {
-            let is_text = [ATOM_STRING, ATOM_PATH].contains(&kept.kind.as_str());
-            is_text && (kept.key == role || short(&kept.key) == fold(role))
-        });
-        let Some(kept) = found else { return Ok(false) };
-        kept.value = Value::Text(text.to_owned());
-        instance.restore(&state.properties)?;
-        drop(core);
-        self.state = Some(state);
-        Ok(true)
-    }
-
     /// Takes over a state.
     fn take(&mut self, state: State) -> Result<(), DeviceError> {
         let own = &self.plugin.info;
@@ -159,6 +144,7 @@ impl Lv2Device {
         // What was set by message is replaced by what the state says.
         core.files.clear();
         core.properties.iter_mut().for_each(|(_, pending)| *pending = false);
+        core.texts.iter_mut().for_each(|text| *text = Text::default());
         for (index, property) in self.plugin.properties.iter().enumerate() {
             let kept = state.properties.iter().find(|kept| kept.key == property.uri);
             let number = kept.and_then(|kept| {
@@ -167,6 +153,9 @@ impl Lv2Device {
             });
             if let Some(number) = number {
                 core.properties[index].0 = number;
+            }
+            if let (true, Some(Value::Text(text))) = (property.kind.is_text(), kept.map(|kept| &kept.value)) {
+                core.texts[index] = Text::of(text, false);
             }
         }
         for port in self.plugin.ports.iter().filter(|port| port.direction == Direction::Input) {
@@ -178,43 +167,6 @@ impl Lv2Device {
         self.state = Some(state);
         Ok(())
     }
-}
-
-/// Has the plugin take through its state the files that it did not take by message. Some say that they take a file both
-/// ways, and do so in one.
-fn confirm_files(core: &mut Core, paths: &Paths) -> Result<(), String> {
-    let Some(instance) = core.instance.as_mut().filter(|instance| instance.has_state()) else { return Ok(()) };
-    paths.begin();
-    // A plugin that has nothing to save may well call that an error.
-    let mut kept = instance.save().unwrap_or_default();
-    let mut missed = false;
-    for (index, (path, _)) in &core.files {
-        let key = &core.plugin.properties[*index].uri;
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let is_taken = kept.iter().any(|kept| {
-            kept.key == *key && matches!(&kept.value, Value::Text(taken) if real(Path::new(taken)) == real(path))
-        });
-        if let (Some(path), false) = (path.to_str(), is_taken) {
-            missed = true;
-            kept.retain(|kept| kept.key != *key);
-            kept.push(Kept {
-                key: key.clone(),
-                kind: ATOM_PATH.into(),
-                flags: STATE_IS_POD,
-                value: Value::Text(path.into()),
-            });
-        }
-    }
-    if missed {
-        instance.restore(&kept)?;
-        core.settle();
-    }
-    Ok(())
-}
-
-/// A name without case and separators.
-fn fold(name: &str) -> String {
-    name.to_lowercase().replace([' ', '_', '-'], "")
 }
 
 /// Whether a port is a parameter.
@@ -235,6 +187,10 @@ fn require_offered(plugin: &Description) -> Result<(), String> {
             return Err("it cannot work without its own editor (instance-access)".into());
         }
         missing => return Err(format!("it requires what this host does not offer: {}", missing.join(", "))),
+    }
+    let missing = features::missing_options(&plugin.required_options);
+    if !missing.is_empty() {
+        return Err(format!("it requires options that this host does not pass: {}", missing.join(", ")));
     }
     match plugin.ports.iter().find(|port| port.kind == Kind::Unknown && !port.optional) {
         None => Ok(()),
@@ -283,7 +239,8 @@ impl Device for Lv2Device {
             default: property.default,
             flags: ParameterFlags {
                 stepped: matches!(property.kind, ValueType::Bool | ValueType::Int | ValueType::Long),
-                automatable: true,
+                read_only: !property.writable,
+                automatable: property.writable,
                 ..ParameterFlags::default()
             },
         };
@@ -298,7 +255,9 @@ impl Device for Lv2Device {
             return Ok(core.properties[index].0);
         }
         let port = self.port(id).ok_or(DeviceError::NoSuchParameter(id))?;
-        Ok(exact(core.controls[port.index as usize]))
+        // A meter may show minus infinity, or nothing that is a number.
+        let value = Some(core.controls[port.index as usize]).filter(|value| value.is_finite());
+        Ok(value.map_or(port.default, exact))
     }
 
     fn text(&self, id: ParameterId, value: f64) -> Option<String> {
@@ -321,6 +280,9 @@ impl Device for Lv2Device {
             Err(DeviceError::OutOfRange { name: name.to_owned(), value, minimum, maximum })
         };
         if let Some((index, property)) = self.property(id) {
+            if !property.writable {
+                return Err(DeviceError::NoSuchParameter(id));
+            }
             if !(property.minimum..=property.maximum).contains(&value) {
                 return refuse(&property.label, property.minimum, property.maximum);
             }
@@ -337,12 +299,38 @@ impl Device for Lv2Device {
         Ok(())
     }
 
+    fn texts(&self) -> Vec<TextSetting> {
+        let core = self.shared.lock();
+        let all = self.plugin.properties.iter().zip(&core.texts).enumerate();
+        let texts = all.filter(|(_, (property, _))| property.kind.is_text());
+        let setting = |(index, (property, text)): (usize, (&Property, &Text))| TextSetting {
+            id: ParameterId(FIRST_PROPERTY + index as u32),
+            name: property.label.clone(),
+            value: text.value().map(str::to_owned),
+            read_only: !property.writable,
+        };
+        texts.map(setting).collect()
+    }
+
+    fn set_text(&mut self, id: ParameterId, text: &str) -> Result<(), DeviceError> {
+        let index = id.0.checked_sub(FIRST_PROPERTY).map(|index| index as usize);
+        let settable = |property: &Property| property.writable && property.kind.is_text();
+        let index = index.filter(|index| self.plugin.properties.get(*index).is_some_and(settable));
+        let index = index.ok_or(DeviceError::NoSuchParameter(id))?;
+        // What stands behind a NUL the plugin would not see.
+        let text = text.split('\0').next().unwrap_or_default();
+        self.shared.lock().texts[index] = Text::of(text, true);
+        Ok(())
+    }
+
     /// The state as JSON; see `state`.
     fn save_state(&mut self) -> Result<Vec<u8>, DeviceError> {
         let name = self.plugin.info.name.clone();
         if !self.shared.lock().instance.as_ref().is_some_and(Instance::has_state) {
             return Err(DeviceError::Stateless(name));
         }
+        // What it computes of what it was given last may be among what it saves.
+        background::settle(&name);
         // What was set by message the plugin knows only after a run.
         let pending = {
             let core = self.shared.lock();
@@ -351,10 +339,10 @@ impl Device for Lv2Device {
         if pending {
             let (rate, lengths) = self.made_for;
             let mut core = self.shared.lock();
-            let files = core.files.values().any(|(_, pending)| *pending);
+            let pending = core.files.values().any(|(_, pending)| *pending);
             core.start(lengths, rate, &self.used_inputs);
-            if files {
-                confirm_files(&mut core, &self.paths).map_err(DeviceError::State)?;
+            if pending {
+                files::confirm(&mut core, &self.paths).map_err(DeviceError::State)?;
             }
             core.stop();
         }
@@ -384,21 +372,25 @@ impl Device for Lv2Device {
             let words = |e| format!("it is neither an LV2 state of this program nor a preset in Turtle: {e}");
             parsed.map_err(words).and_then(|()| preset::find(&graph, uri, name))
         };
-        self.take(state.map_err(DeviceError::State)?)
+        self.take(state.map_err(DeviceError::State)?)?;
+        self.preset_files.clear();
+        Ok(())
     }
 
     fn load_preset(&mut self, path: &Path) -> Result<(), DeviceError> {
         let refuse = |reason: String| DeviceError::State(format!("{}: {reason}", path.display()));
-        let state = preset::load(path, &self.plugin.info.id, &self.plugin.info.name).map_err(refuse)?;
+        let (state, files) = preset::load(path, &self.plugin.info.id, &self.plugin.info.name).map_err(refuse)?;
         self.take(state).map_err(|e| match e {
             DeviceError::State(reason) => refuse(reason),
             other => other,
-        })
+        })?;
+        self.preset_files = files;
+        Ok(())
     }
 
     fn file_roles(&self) -> Vec<String> {
-        let files = self.plugin.properties.iter().filter(|property| property.kind == ValueType::Path);
-        files.map(|property| property.label.clone()).collect()
+        let is_file = |property: &&Property| property.writable && property.kind == ValueType::Path;
+        self.plugin.properties.iter().filter(is_file).map(|property| property.label.clone()).collect()
     }
 
     fn set_file(&mut self, role: &str, path: &Path) -> Result<(), DeviceError> {
@@ -408,26 +400,31 @@ impl Device for Lv2Device {
             let reason = "there is no such file".to_owned();
             return Err(DeviceError::Asset { path: path.display().to_string(), reason });
         }
-        let files = self.plugin.properties.iter().enumerate();
-        let files = files.filter(|(_, property)| property.kind == ValueType::Path);
-        let is_meant = |property: &Property| {
-            property.uri == role || [&property.label, property.short()].iter().any(|name| fold(name) == fold(role))
-        };
         let asset = |reason: String| DeviceError::Asset { path: path.display().to_string(), reason };
-        let found = files.filter(|(_, property)| is_meant(property)).map(|(index, _)| index).next();
-        let Some(index) = found else {
-            if self.set_kept(role, path).map_err(DeviceError::State)? {
-                return Ok(());
-            }
-            let name = &self.plugin.info.name;
-            let roles = self.file_roles().iter().map(|role| format!("\"{role}\"")).collect::<Vec<_>>().join(", ");
-            return Err(asset(match roles.as_str() {
-                "" => format!("{name} takes no files"),
-                roles => format!("{name} takes no file \"{role}\". It takes {roles}"),
-            }));
-        };
-        self.shared.lock().files.insert(index, (path.clone(), true));
-        Ok(())
+        if let Some(index) = files::property(&self.plugin, role) {
+            self.shared.lock().files.insert(index, (path.clone(), true));
+            return Ok(());
+        }
+        let kept = files::set_kept(&mut self.shared.lock(), &self.paths, role, path).map_err(DeviceError::State)?;
+        if kept.is_some() {
+            self.state = kept;
+            return Ok(());
+        }
+        let name = &self.plugin.info.name;
+        let roles = self.file_roles().iter().map(|role| format!("\"{role}\"")).collect::<Vec<_>>().join(", ");
+        Err(asset(match roles.as_str() {
+            "" => format!("{name} takes no files"),
+            roles => format!("{name} takes no file \"{role}\". It takes {roles}"),
+        }))
+    }
+
+    fn referenced_files(&self) -> Vec<PathBuf> {
+        let core = self.shared.lock();
+        let state = self.state.iter().flat_map(|state| files::referenced(state, &core, &self.bundle));
+        let mut all: Vec<PathBuf> = state.chain(self.preset_files.iter().cloned()).collect();
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// LV2 plugins have the ports that they have.
@@ -467,7 +464,7 @@ impl Device for Lv2Device {
         let pending = core.files.values().any(|(_, pending)| *pending);
         core.start(lengths, rate, &self.used_inputs);
         if pending {
-            confirm_files(&mut core, &self.paths).map_err(refuse)?;
+            files::confirm(&mut core, &self.paths).map_err(refuse)?;
         }
         Ok(Box::new(Lv2Processor::new(&self.shared, &self.plugin.info.name, setup.max_block)))
     }
@@ -483,13 +480,12 @@ impl Device for Lv2Device {
         Requests { restart, ..Requests::default() }
     }
 
+    fn settle(&mut self) {
+        background::settle(&self.plugin.info.name);
+    }
+
     fn deactivate(&mut self, processor: Box<dyn Processor>) {
         drop(processor);
         self.shared.lock().stop();
     }
-}
-
-/// The decimal that a number in single precision was meant as: 0.1, not 0.10000000149.
-fn exact(value: f32) -> f64 {
-    value.to_string().parse().unwrap_or(f64::from(value))
 }

@@ -30,6 +30,14 @@ pub(super) fn missing(required: &[String]) -> Vec<&str> {
     required.iter().map(String::as_str).filter(|feature| !known(feature)).collect()
 }
 
+/// What is told by options.
+const OPTION_KEYS: [&str; 5] = [MIN_BLOCK, MAX_BLOCK, NOMINAL_BLOCK, BYTES_OF_SEQUENCE, PARAM_SAMPLE_RATE];
+
+/// The options among those required that nobody here passes.
+pub(super) fn missing_options(required: &[String]) -> Vec<&str> {
+    required.iter().map(String::as_str).filter(|option| !OPTION_KEYS.contains(option)).collect()
+}
+
 /// How long blocks are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lengths {
@@ -60,7 +68,7 @@ pub(super) struct Features {
     pointers: Vec<*const Feature>,
     _features: Vec<Feature>,
     _uris: Vec<CString>,
-    _data: Box<Data>,
+    data: Box<Data>,
 }
 
 /// What the features point to.
@@ -83,6 +91,11 @@ struct Data {
 }
 
 impl Features {
+    /// The name of the plugin that they are for.
+    pub(super) fn name(&self) -> &str {
+        &self.data.name
+    }
+
     /// For a plugin called `name` that requires some features, at a sample rate and with blocks of these lengths.
     pub(super) fn new(
         name: &str,
@@ -113,15 +126,14 @@ impl Features {
         });
         data.log.handle = std::ptr::from_ref(&data.name).cast_mut().cast();
         let numbers: [*const c_void; 4] = data.numbers.each_ref().map(|number| std::ptr::from_ref(number).cast());
-        let keys = [MIN_BLOCK, MAX_BLOCK, NOMINAL_BLOCK, BYTES_OF_SEQUENCE];
-        for ((option, key), value) in data.options.iter_mut().zip(keys).zip(numbers) {
+        for ((option, key), value) in data.options.iter_mut().zip(OPTION_KEYS).zip(numbers) {
             *option = OptionEntry { key: map(key), size: 4, kind: KNOWN.int, value, ..no_option() };
         }
         let value = std::ptr::from_ref(&data.rate).cast();
         // The last one stays empty and ends the list.
         data.options[4] = OptionEntry { key: map(PARAM_SAMPLE_RATE), size: 4, kind: KNOWN.float, value, ..no_option() };
 
-        let with_data: [(&str, *const c_void); 8] = [
+        let withdata: [(&str, *const c_void); 8] = [
             (URID_MAP, std::ptr::from_ref(&data.map).cast()),
             (URID_UNMAP, std::ptr::from_ref(&data.unmap).cast()),
             (OPTIONS, std::ptr::from_ref(&data.options).cast()),
@@ -133,7 +145,7 @@ impl Features {
         ];
         let lengths = LENGTHS.into_iter().filter(|feature| required.iter().any(|required| required == feature));
         let plain = PLAIN.into_iter().chain(lengths).map(|feature| (feature, std::ptr::null()));
-        let (uris, features): (Vec<CString>, Vec<Feature>) = with_data
+        let (uris, features): (Vec<CString>, Vec<Feature>) = withdata
             .into_iter()
             .chain(plain)
             .map(|(uri, data)| {
@@ -144,7 +156,7 @@ impl Features {
             .unzip();
         let mut pointers: Vec<*const Feature> = features.iter().map(std::ptr::from_ref).collect();
         pointers.push(std::ptr::null());
-        Features { pointers, _features: features, _uris: uris, _data: data }
+        Features { pointers, _features: features, _uris: uris, data }
     }
 
     /// The list as C sees it, with a null at its end.
@@ -154,7 +166,7 @@ impl Features {
 
     /// What the worker is asked.
     pub(super) fn queue(&self) -> &Arc<Queue> {
-        &self._data.queue
+        &self.data.queue
     }
 }
 

@@ -9,6 +9,7 @@ use super::features::Features;
 use super::names::{STATE_INTERFACE, WORKER_INTERFACE};
 use super::state::{Kept, Value};
 use super::urid::{map, unmap};
+use crate::background;
 use crate::denormals::Denormals;
 
 /// Largest value that a plugin may keep in its state.
@@ -22,6 +23,7 @@ pub(super) struct Instance {
     worker: Option<&'static WorkerInterface>,
     state: Option<&'static StateInterface>,
     active: bool,
+    was_active: bool,
 }
 
 // SAFETY: LV2 has its instances be used by one thread at a time, whichever that is; the contract of `audio::device` sees
@@ -49,7 +51,8 @@ impl Instance {
         if handle.is_null() {
             return Err(format!("it refuses to be made for {rate} Hz. What it printed may say why"));
         }
-        let mut instance = Instance { descriptor, handle, features, worker: None, state: None, active: false };
+        let mut instance =
+            Instance { descriptor, handle, features, worker: None, state: None, active: false, was_active: false };
         // SAFETY: the specification has these URIs stand for these structs.
         unsafe {
             instance.worker = instance.extension(WORKER_INTERFACE);
@@ -89,8 +92,14 @@ impl Instance {
         }
     }
 
+    /// Whether it was ever made ready to run.
+    pub(super) fn was_active(&self) -> bool {
+        self.was_active
+    }
+
     /// Makes it ready to run, from the beginning. All its ports must be connected.
     pub(super) fn activate(&mut self) {
+        self.was_active = true;
         if !std::mem::replace(&mut self.active, true)
             && let Some(activate) = self.descriptor.activate
         {
@@ -171,6 +180,8 @@ impl Instance {
         match answer {
             // What a plugin without anything loaded has saved lacks what it looks for.
             STATE_SUCCESS | STATE_ERROR_NO_PROPERTY => Ok(()),
+            // One that keeps nothing has nothing to be given back.
+            _ if kept.is_empty() => Ok(()),
             other => Err(format!("it refuses the state (error {other})")),
         }
     }
@@ -179,6 +190,8 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         self.deactivate();
+        // Some go on writing where the instance was.
+        background::settle(self.features.name());
         if let Some(cleanup) = self.descriptor.cleanup {
             // SAFETY: the instance exists, is inactive, and is not used again.
             unsafe { cleanup(self.handle) };

@@ -82,8 +82,45 @@ pub(super) unsafe extern "C" fn printf(handle: *mut c_void, kind: u32, format: *
     )
 }
 
+/// `LV2_Log_Log::printf`, likewise after the AAPCS64 (6.4.1, appendix B): three of eight general registers are taken,
+/// and `vprintf` gets the address of the `va_list`, since a struct of that size is passed by reference.
+#[cfg(all(target_arch = "aarch64", not(windows), not(target_vendor = "apple")))]
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn printf(handle: *mut c_void, kind: u32, format: *const c_char) -> c_int {
+    core::arch::naked_asm!(
+        // Frame and return address at 0, the list at 16, eight general registers at 48, eight vector ones at 112.
+        "stp x29, x30, [sp, #-240]!",
+        "mov x29, sp",
+        "str x3, [sp, #72]",
+        "stp x4, x5, [sp, #80]",
+        "stp x6, x7, [sp, #96]",
+        "stp q0, q1, [sp, #112]",
+        "stp q2, q3, [sp, #144]",
+        "stp q4, q5, [sp, #176]",
+        "stp q6, q7, [sp, #208]",
+        // stack, gr_top, vr_top, gr_offs, vr_offs
+        "add x8, sp, #240",
+        "str x8, [sp, #16]",
+        "add x9, sp, #112",
+        "str x9, [sp, #24]",
+        "str x8, [sp, #32]",
+        "mov w8, #-40",
+        "str w8, [sp, #40]",
+        "mov w8, #-128",
+        "str w8, [sp, #44]",
+        "add x3, sp, #16",
+        "bl {vprintf}",
+        "ldp x29, x30, [sp], #240",
+        "ret",
+        vprintf = sym vprintf,
+    )
+}
+
 /// `LV2_Log_Log::printf`, where nobody has written how to gather its values: the format is shown as it is.
-#[cfg(not(all(target_arch = "x86_64", not(windows))))]
+#[cfg(not(all(
+    any(target_arch = "x86_64", all(target_arch = "aarch64", not(target_vendor = "apple"))),
+    not(windows)
+)))]
 pub(super) unsafe extern "C" fn printf(handle: *mut c_void, kind: u32, format: *const c_char) -> c_int {
     if !format.is_null() {
         // SAFETY: the plugin passes a C string, and it is not null.
@@ -92,7 +129,11 @@ pub(super) unsafe extern "C" fn printf(handle: *mut c_void, kind: u32, format: *
     0
 }
 
-#[cfg(all(test, target_arch = "x86_64", not(windows)))]
+#[cfg(all(
+    test,
+    any(target_arch = "x86_64", all(target_arch = "aarch64", not(target_vendor = "apple"))),
+    not(windows)
+))]
 mod tests {
     use super::*;
 
@@ -101,8 +142,8 @@ mod tests {
         type Printf = unsafe extern "C" fn(*mut c_void, u32, *const c_char, ...) -> c_int;
         let name = "test".to_owned();
         let handle = std::ptr::from_ref(&name).cast_mut().cast();
-        let format = c"%s %d %d %d %d %.1f %.1f %.1f %.1f %.1f %.1f %.1f %.1f %.1f %s";
-        let expected = "one 2 3 4 5 0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 end".len();
+        let format = c"%s %d %d %d %d %d %d %.1f %.1f %.1f %.1f %.1f %.1f %.1f %.1f %.1f %s";
+        let expected = "one 2 3 4 5 -6 7 0.5 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 end".len();
         // SAFETY: in C the function is variadic; the values fit the format. The name outlives the call.
         let length = unsafe {
             let printf =
@@ -116,6 +157,8 @@ mod tests {
                 3,
                 4,
                 5,
+                -6,
+                7,
                 0.5f64,
                 1.5f64,
                 2.5f64,

@@ -44,13 +44,13 @@ names! {
         TIME_BEATS_PER_BAR = "beatsPerBar", TIME_BEATS_PER_MINUTE = "beatsPerMinute",
         TIME_FRAMES_PER_SECOND = "framesPerSecond";
     "http://lv2plug.in/ns/ext/patch#":
-        PATCH_WRITABLE = "writable", PATCH_MESSAGE = "Message", PATCH_SET = "Set",
+        PATCH_WRITABLE = "writable", PATCH_READABLE = "readable", PATCH_MESSAGE = "Message", PATCH_SET = "Set",
         PATCH_GET = "Get", PATCH_PUT = "Put", PATCH_PROPERTY = "property",
         PATCH_VALUE = "value", PATCH_BODY = "body";
     "http://lv2plug.in/ns/ext/urid#":
         URID_MAP = "map", URID_UNMAP = "unmap";
     "http://lv2plug.in/ns/ext/options#":
-        OPTIONS = "options";
+        OPTIONS = "options", REQUIRED_OPTION = "requiredOption";
     "http://lv2plug.in/ns/ext/buf-size#":
         BOUNDED_BLOCK = "boundedBlockLength", FIXED_BLOCK = "fixedBlockLength",
         POWER_OF_2_BLOCK = "powerOf2BlockLength", COARSE_BLOCK = "coarseBlockLength", MIN_BLOCK = "minBlockLength",
@@ -68,7 +68,7 @@ names! {
     "http://lv2plug.in/ns/ext/presets#":
         PRESET = "Preset", PRESET_VALUE = "value";
     "http://lv2plug.in/ns/ext/port-groups#":
-        GROUP = "group", MAIN_INPUT = "mainInput", MAIN_OUTPUT = "mainOutput", SIDE_CHAIN_OF = "sideChainOf";
+        LEFT = "left", RIGHT = "right", GROUP = "group", MAIN_INPUT = "mainInput", MAIN_OUTPUT = "mainOutput", SIDE_CHAIN_OF = "sideChainOf";
     "http://lv2plug.in/ns/ext/port-props#":
         IS_SIDE_CHAIN = "isSideChain", NOT_ON_GUI = "notOnGUI", NOT_AUTOMATIC = "notAutomatic",
         EXPENSIVE = "expensive";

@@ -16,6 +16,8 @@ pub(super) struct Description {
     pub(super) info: DeviceInfo,
     /// Features that it cannot do without.
     pub(super) required: Vec<String>,
+    /// Options that it cannot do without.
+    pub(super) required_options: Vec<String>,
     /// Its ports; each stands at its index.
     pub(super) ports: Vec<Port>,
     /// What can be set by message.
@@ -44,13 +46,16 @@ pub(super) fn describe(graph: &Graph, uri: &str) -> Result<Description, String> 
         version: if has_version { format!("{minor}.{micro}") } else { String::new() },
         instrument: graph.is_a(&subject, INSTRUMENT) || (midi_in && silent),
     };
-    let mut required: Vec<String> =
-        graph.all(&subject, REQUIRED_FEATURE).filter_map(Node::iri).map(str::to_owned).collect();
-    required.sort();
+    let named = |predicate| -> Vec<String> {
+        let mut named: Vec<String> = graph.all(&subject, predicate).filter_map(Node::iri).map(str::to_owned).collect();
+        named.sort();
+        named
+    };
     let group = |predicate| graph.one(&subject, predicate).cloned();
     Ok(Description {
         info,
-        required,
+        required: named(REQUIRED_FEATURE),
+        required_options: named(REQUIRED_OPTION),
         properties: property::read(graph, &subject),
         main_input: group(MAIN_INPUT),
         main_output: group(MAIN_OUTPUT),

@@ -82,6 +82,11 @@ impl Port {
     }
 }
 
+/// The decimal that a number in single precision was meant as: 0.1, not 0.10000000149.
+pub(super) fn exact(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 /// Reads a port's description.
 pub(super) fn read(graph: &Graph, node: &Node) -> Result<Port, String> {
     let index = graph.number(node, INDEX).filter(|n| n.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(n));
@@ -108,7 +113,8 @@ pub(super) fn read(graph: &Graph, node: &Node) -> Result<Port, String> {
     let words = Words::read(graph, node, has(TOGGLED));
     // Where no bounds are given there are none, but for switches.
     let bounds = if has(TOGGLED) { (0.0, 1.0) } else { (f64::from(f32::MIN), f64::from(f32::MAX)) };
-    let given = |predicate| graph.number(node, predicate);
+    // Controls have single precision: a bound of 0.10000000149 is that of 0.1.
+    let given = |predicate| graph.number(node, predicate).map(|number| exact(number as f32));
     let (minimum, maximum) = (given(MINIMUM).unwrap_or(bounds.0), given(MAXIMUM).unwrap_or(bounds.1));
     // A plugin that has its bounds in the wrong order means them the other way round.
     let (minimum, maximum) = (minimum.min(maximum), minimum.max(maximum));

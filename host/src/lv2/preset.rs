@@ -1,6 +1,8 @@
 //! Presets and states in Turtle, as the state of this program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use presets::lv2preset::{Lv2Control, Lv2File, Lv2Preset, Lv2Property};
 
 use super::base64::{self, Bytes};
 use super::names::*;
@@ -101,9 +103,22 @@ fn vector(graph: &Graph, node: &Node) -> Option<(&'static str, Value)> {
     Some((ATOM_VECTOR, Value::Vector { child, size, base64: Bytes(bytes) }))
 }
 
-/// Reads the preset in a `.ttl` file, or in a bundle with one preset for the plugin.
-pub(super) fn load(path: &Path, plugin: &str, name: &str) -> Result<State, String> {
+/// Reads the preset in a `.ttl` file, or in a bundle with one preset for the plugin. Gives it with the other files that
+/// it was read from.
+pub(super) fn load(path: &Path, plugin: &str, name: &str) -> Result<(State, Vec<PathBuf>), String> {
     let path = std::path::absolute(path).map_err(|e| e.to_string())?;
+    let graph = read(&path)?;
+    // Presets are commonly described in one file and listed, with their types, in the bundle's manifest.
+    let state = match path.is_dir() {
+        true => find(&graph, plugin, name),
+        false => find_described(&graph, &path, plugin, name),
+    };
+    let others = graph.files().filter(|file| **file != path && !file.starts_with(&path)).cloned().collect();
+    Ok((state?, others))
+}
+
+/// What a `.ttl` file says, with its bundle's manifest where it names no preset itself; or what a bundle says of presets.
+fn read(path: &Path) -> Result<Graph, String> {
     let mut graph = Graph::default();
     if path.is_dir() {
         graph.read(&path.join("manifest.ttl"))?;
@@ -113,16 +128,71 @@ pub(super) fn load(path: &Path, plugin: &str, name: &str) -> Result<State, Strin
                 graph.read(&file)?;
             }
         }
-    } else {
-        graph.read(&path)?;
-        // Presets are commonly described in one file and listed, with their types, in the bundle's manifest.
-        let manifest = path.with_file_name("manifest.ttl");
-        if graph.of_type(PRESET).is_empty() && manifest.is_file() {
-            graph.read(&manifest)?;
-            return find_described(&graph, &path, plugin, name);
+        return Ok(graph);
+    }
+    graph.read(path)?;
+    let manifest = path.with_file_name("manifest.ttl");
+    if graph.of_type(PRESET).is_empty() && manifest.is_file() {
+        graph.read(&manifest)?;
+    }
+    Ok(graph)
+}
+
+/// What a file or bundle holds: presets in Turtle, or a state of this program's.
+pub(super) fn contents(path: &Path) -> Result<Vec<Lv2Preset>, String> {
+    let path = std::path::absolute(path).map_err(|e| e.to_string())?;
+    if path.is_file() {
+        let bytes = std::fs::read(&path).map_err(|e| e.to_string())?;
+        if State::is_like(&bytes) {
+            return State::read(&bytes).map(|state| vec![shown(&state, None)]);
         }
     }
-    find(&graph, plugin, name)
+    let graph = read(&path)?;
+    let mut names = graph.of_type(PRESET);
+    // A manifest lists presets that other files describe.
+    let is_here = |name: &&str| {
+        let node = Node::Iri((*name).to_owned());
+        node.file().as_deref() == Some(&path)
+            || graph.all(&node, SEE_ALSO).any(|file| file.file().as_deref() == Some(&path))
+    };
+    if names.iter().any(is_here) {
+        names.retain(is_here);
+    }
+    let preset = |name: &str| {
+        let node = Node::Iri(name.to_owned());
+        let plugin = graph.one(&node, APPLIES_TO).and_then(Node::iri).unwrap_or_default();
+        shown(&state_of(&graph, &node, plugin, ""), graph.text(&node, LABEL))
+    };
+    match names.as_slice() {
+        [] => Err("it holds no LV2 preset (pset:Preset)".to_owned()),
+        names => Ok(names.iter().map(|name| preset(name)).collect()),
+    }
+}
+
+fn shown(state: &State, name: Option<String>) -> Lv2Preset {
+    let property = |kept: &Kept| Lv2Property {
+        key: kept.key.clone(),
+        kind: kept.kind.rsplit(['#', '/']).next().unwrap_or_default().to_owned(),
+        value: match &kept.value {
+            Value::Whole(number) => number.to_string(),
+            Value::Number(number) => number.to_string(),
+            Value::Text(text) => text.clone(),
+            Value::Uri { uri } => uri.clone(),
+            Value::Vector { base64, .. } | Value::Bytes { base64 } => format!("{} bytes", base64.0.len()),
+        },
+    };
+    let control = |(symbol, value): (&String, &f32)| Lv2Control { symbol: symbol.clone(), value: (*value).into() };
+    Lv2Preset {
+        name: name.or_else(|| Some(state.name.clone())).filter(|name| !name.is_empty()),
+        plugin: Some(state.plugin.clone()).filter(|plugin| !plugin.is_empty()),
+        controls: state.controls.iter().map(control).collect(),
+        properties: state.properties.iter().map(property).collect(),
+        files: state
+            .files
+            .iter()
+            .map(|(name, content)| Lv2File { name: name.clone(), bytes: content.len() as u64 })
+            .collect(),
+    }
 }
 
 /// The preset that a manifest says is described in a file.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use audio::device::{ProcessError, Tail, require_finite};
 use audio::{Block, Event, EventBody, Processor};
 
-use super::core::{Core, FIRST_PROPERTY};
+use super::core::{Core, FIRST_PROPERTY, sort};
 
 /// What both halves of a device hold. They take turns, so the lock is always free.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl Processor for Lv2Processor {
             }
             at = end;
         }
-        block.produced[already..].sort_by_key(|event| event.frame);
+        sort(&mut block.produced[already..]);
         if !all && !self.noted_unsaid {
             self.noted_unsaid = true;
             let words = "it does not take some of the events that were sent to it: they are left out";

@@ -1,7 +1,11 @@
-//! What a plugin lets be set by message (`patch:writable`): numbers, which are parameters, and files.
+//! What a plugin lets be set or asked by message (`patch:writable`, `patch:readable`): numbers, which are parameters,
+//! texts, and files.
+
+use std::collections::HashSet;
 
 use super::names::*;
 use super::turtle::{Graph, Node};
+use super::urid::map;
 use super::words::Words;
 
 /// The type of a property's value.
@@ -13,27 +17,39 @@ pub(super) enum ValueType {
     Float,
     Double,
     Path,
+    Text,
+    Uri,
 }
 
 impl ValueType {
-    const ALL: [(&str, ValueType); 6] = [
+    const ALL: [(&str, ValueType); 8] = [
         (ATOM_BOOL, ValueType::Bool),
         (ATOM_INT, ValueType::Int),
         (ATOM_LONG, ValueType::Long),
         (ATOM_FLOAT, ValueType::Float),
         (ATOM_DOUBLE, ValueType::Double),
         (ATOM_PATH, ValueType::Path),
+        (ATOM_STRING, ValueType::Text),
+        (ATOM_URI, ValueType::Uri),
     ];
 
     pub(super) fn is_number(self) -> bool {
-        self != ValueType::Path
+        !matches!(self, ValueType::Path | ValueType::Text | ValueType::Uri)
+    }
+
+    pub(super) fn is_text(self) -> bool {
+        matches!(self, ValueType::Text | ValueType::Uri)
     }
 }
 
-/// A property that can be set.
+/// A property.
 #[derive(Clone, Debug)]
 pub(super) struct Property {
     pub(super) uri: String,
+    /// The number of the URI.
+    pub(super) key: u32,
+    /// Can be set; the others only report.
+    pub(super) writable: bool,
     pub(super) label: String,
     pub(super) kind: ValueType,
     pub(super) minimum: f64,
@@ -49,15 +65,18 @@ impl Property {
     }
 }
 
-/// The properties that can be set, by URI.
+/// The properties that can be set, by URI, and behind them those that only report.
 pub(super) fn read(graph: &Graph, plugin: &Node) -> Vec<Property> {
-    let mut properties: Vec<Property> = graph.all(plugin, PATCH_WRITABLE).filter_map(|node| one(graph, node)).collect();
-    properties.sort_by(|a, b| a.uri.cmp(&b.uri));
-    properties.dedup_by(|a, b| a.uri == b.uri);
+    let all = |predicate, writable| graph.all(plugin, predicate).filter_map(move |node| one(graph, node, writable));
+    let mut properties: Vec<Property> = all(PATCH_WRITABLE, true).chain(all(PATCH_READABLE, false)).collect();
+    // A property that is both is there twice; the first one, which can be set, stays.
+    let mut seen = HashSet::new();
+    properties.retain(|property| seen.insert(property.key));
+    properties.sort_by(|a, b| (!a.writable, &a.uri).cmp(&(!b.writable, &b.uri)));
     properties
 }
 
-fn one(graph: &Graph, node: &Node) -> Option<Property> {
+fn one(graph: &Graph, node: &Node, writable: bool) -> Option<Property> {
     let uri = node.iri()?.to_owned();
     let kind = graph.all(node, RANGE).find_map(|range| {
         let range = range.iri()?;
@@ -73,7 +92,8 @@ fn one(graph: &Graph, node: &Node) -> Option<Property> {
     let (minimum, maximum) = (minimum.min(maximum), minimum.max(maximum));
     let default = given(DEFAULT).or_else(|| given(MINIMUM)).unwrap_or(0.0).clamp(minimum, maximum);
     let words = Words::read(graph, node, kind == ValueType::Bool);
-    let mut property = Property { uri, label: String::new(), kind, minimum, maximum, default, words };
+    let key = map(&uri);
+    let mut property = Property { uri, key, writable, label: String::new(), kind, minimum, maximum, default, words };
     property.label =
         graph.text(node, LABEL).or_else(|| graph.text(node, NAME)).unwrap_or_else(|| property.short().to_owned());
     Some(property)

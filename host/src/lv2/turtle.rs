@@ -79,6 +79,11 @@ impl Graph {
         Ok(())
     }
 
+    /// The files that were read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.read.iter()
+    }
+
     /// Adds what Turtle says; relative names start at `base`.
     pub(super) fn parse(&mut self, turtle: &[u8], base: &str) -> Result<(), String> {
         let parser = TurtleParser::new().with_base_iri(base).map_err(|e| format!("its place {base} is no IRI: {e}"))?;

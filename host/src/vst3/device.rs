@@ -21,6 +21,7 @@ use super::instance::Instance;
 use super::module::{Module, Offer};
 use super::parameters::{Known, Table};
 use super::processor::{Start, Vst3Processor};
+use crate::background;
 use crate::pump::Clock;
 
 /// The parameter table of the moment. Both halves of a device hold it: the main thread replaces it when the plugin
@@ -57,6 +58,10 @@ pub(super) struct Vst3Device {
     state_waits: bool,
     /// The plugin said while active that its busses are others; they are read once it is inactive.
     busses_changed: bool,
+    /// The latency as it was found last.
+    latency: u64,
+    /// The latency that a restart was asked for without the plugin's word: once is enough.
+    restarted_for: Option<u64>,
     /// Values on their way to the controller; empty between pumps.
     reports: Vec<(u32, f64)>,
 }
@@ -72,6 +77,8 @@ impl Vst3Device {
             tables: Tables::default(),
             layout,
             used_inputs: Vec::new(),
+            latency: 0,
+            restarted_for: None,
             mode: ProcessMode::Offline,
             clock: Clock::default(),
             setup: None,
@@ -203,6 +210,7 @@ impl Vst3Device {
             event_channels: self.layout.event_channels,
         });
         self.setup = Some(setup);
+        self.latency = self.latency();
         Ok(Box::new(started))
     }
 
@@ -364,7 +372,9 @@ impl Device for Vst3Device {
             self.prepare(USUAL.sample_rate, USUAL.max_block as i32)?;
         }
         if let Some(bytes) = &preset.component {
-            if !self.instance.load_component_state(bytes) {
+            // A plugin that refuses a state and is in it anyway has lost nothing: those that keep none beside what they
+            // were made with refuse what they save themselves, DPF's without parameters among them.
+            if !self.instance.load_component_state(bytes) && self.instance.component_state().as_ref() != Some(bytes) {
                 return refuse("state", bytes.len());
             }
             if let Some(controller) = &self.instance.controller {
@@ -432,6 +442,10 @@ impl Device for Vst3Device {
         u64::from(unsafe { self.instance.processor.getLatencySamples() })
     }
 
+    fn settle(&mut self) {
+        background::settle(&self.info.name);
+    }
+
     fn pump(&mut self) -> Requests {
         let frames = self.instance.notices.frames.load(Ordering::Relaxed);
         let rate = self.setup.filter(|_| self.is_active()).map(|setup| setup.sample_rate.hz());
@@ -448,6 +462,14 @@ impl Device for Vst3Device {
         self.reports = reports;
         self.reports.clear();
         self.refresh();
+        // LSP's plugins find out when they process, and say so from a thread of theirs, at any time or too late.
+        let latency = self.latency();
+        if self.is_active()
+            && std::mem::replace(&mut self.latency, latency) != latency
+            && self.restarted_for.replace(latency) != Some(latency)
+        {
+            self.instance.notices.ask_restart(kLatencyChanged);
+        }
         let notices = &self.instance.notices;
         let restart = notices.take_restart(if self.is_active() { NEEDS_RESTART } else { 0 });
         self.busses_changed |= restart & (kIoChanged | kReloadComponent) != 0;

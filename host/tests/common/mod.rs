@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 pub mod child;
+pub mod lv2;
 pub mod scratch;
 pub mod trixie;
 

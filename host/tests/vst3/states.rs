@@ -108,6 +108,14 @@ fn another_plugins_preset_is_refused_with_both_names() {
 }
 
 #[test]
+fn a_state_that_is_refused_by_a_plugin_that_is_in_it_anyway_is_taken() {
+    let mut device = vst3("state-refused");
+    let state = device.save_state().unwrap();
+    assert_eq!(device.load_state(&state), Ok(()));
+    assert!(device.load_state(b"another").unwrap_err().to_string().contains("could not read the 7 bytes"));
+}
+
+#[test]
 fn bytes_that_the_plugin_refuses_are_an_error_and_change_nothing() {
     let mut device = at_gain("state-picky", -3.5);
     let whole = device.save_state().unwrap();
