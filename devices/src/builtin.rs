@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use audio::device::{
-    BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Requests, Setup, Tail,
+    BusInfo, DeviceError, DeviceInfo, Fact, Parameter, ParameterId, Ports, ProcessError, Requests, Setup, Tail,
     require_finite,
 };
 use audio::{Block, Buffer, Device, EventBody, Processor};
@@ -19,8 +19,8 @@ use crate::control::Control;
 
 /// What sets one built-in apart from the others.
 pub(crate) trait Model {
-    /// Its table of parameters.
-    fn controls(&self) -> &'static [Control];
+    /// Its table of parameters, the same for as long as it lives.
+    fn controls(&self) -> &[Control];
 
     /// The nearest to `inputs` and `outputs` channels that it can do; `outputs` is `None` where nobody asked.
     fn channels(&self, inputs: usize, outputs: Option<usize>) -> Channels;
@@ -31,6 +31,11 @@ pub(crate) trait Model {
     /// Takes notes.
     fn is_instrument(&self) -> bool {
         false
+    }
+
+    /// What there is to tell of the file that it plays.
+    fn about(&self) -> Vec<Fact> {
+        Vec::new()
     }
 }
 
@@ -76,17 +81,23 @@ pub(crate) trait Engine: Send {
 
     /// How long it sounds on.
     fn tail(&self) -> Tail;
+
+    /// What it does to the sound that nobody sees from the values, a sentence each.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Current plain values, seen by both halves of a device.
 pub(crate) struct Values {
-    controls: &'static [Control],
+    controls: Box<[Control]>,
     bits: Vec<AtomicU64>,
 }
 
 impl Values {
-    fn new(controls: &'static [Control]) -> Values {
-        Values { controls, bits: controls.iter().map(|c| AtomicU64::new(c.default.to_bits())).collect() }
+    fn new(controls: &[Control]) -> Values {
+        let bits = controls.iter().map(|c| AtomicU64::new(c.default.to_bits())).collect();
+        Values { controls: controls.into(), bits }
     }
 
     /// The value at a place of the table.
@@ -94,7 +105,7 @@ impl Values {
         f64::from_bits(self.bits[index].load(Ordering::Relaxed))
     }
 
-    fn find(&self, id: ParameterId) -> Result<(usize, &'static Control), DeviceError> {
+    fn find(&self, id: ParameterId) -> Result<(usize, &Control), DeviceError> {
         let index = id.0 as usize;
         self.controls.get(index).map(|c| (index, c)).ok_or(DeviceError::NoSuchParameter(id))
     }
@@ -126,13 +137,14 @@ pub(crate) struct Builtin {
     values: Arc<Values>,
     channels: Channels,
     latency: u64,
+    remarks: Vec<String>,
 }
 
 impl Builtin {
     pub fn new(info: DeviceInfo, model: Box<dyn Model>) -> Builtin {
         let values = Arc::new(Values::new(model.controls()));
         let channels = model.channels(2, None);
-        Builtin { info, model, values, channels, latency: 0 }
+        Builtin { info, model, values, channels, latency: 0, remarks: Vec::new() }
     }
 }
 
@@ -214,12 +226,20 @@ impl Device for Builtin {
             return Err(DeviceError::Activate(reason));
         }
         let engine = self.model.engine(setup, self.channels, &self.values)?;
-        self.latency = engine.latency();
+        (self.latency, self.remarks) = (engine.latency(), engine.remarks());
         Ok(Box::new(Runner { engine, values: Arc::clone(&self.values), instrument: self.model.is_instrument() }))
     }
 
     fn latency(&self) -> u64 {
         self.latency
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        self.remarks.clone()
+    }
+
+    fn about(&self) -> Vec<Fact> {
+        self.model.about()
     }
 
     fn pump(&mut self) -> Requests {
@@ -228,7 +248,7 @@ impl Device for Builtin {
 
     fn deactivate(&mut self, processor: Box<dyn Processor>) {
         drop(processor);
-        self.latency = 0;
+        (self.latency, self.remarks) = (0, Vec::new());
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Control {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Unit {
     Decibels,
+    /// A level of a sine in dBu: 0 is 0.775 V.
+    DecibelsUnloaded,
     Hertz,
     Milliseconds,
     Seconds,
@@ -112,6 +114,7 @@ impl Control {
         }
         match self.unit {
             Unit::Decibels => format!("{} dB", short(value)),
+            Unit::DecibelsUnloaded => format!("{} dBu", short(value)),
             Unit::Hertz if value.abs() >= 1000.0 => format!("{} kHz", short(value / 1000.0)),
             Unit::Hertz => format!("{} Hz", short(value)),
             Unit::Milliseconds if value.abs() >= 1000.0 => format!("{} s", short(value / 1000.0)),
@@ -163,7 +166,7 @@ impl Unit {
     fn factor(self, suffix: &str) -> Option<f64> {
         match (self, suffix) {
             (_, "") => Some(1.0),
-            (Unit::Decibels, "db") => Some(1.0),
+            (Unit::Decibels, "db") | (Unit::DecibelsUnloaded, "dbu") => Some(1.0),
             (Unit::Hertz, "hz") | (Unit::Milliseconds, "ms") | (Unit::Seconds, "s" | "sec") => Some(1.0),
             (Unit::Hertz, "khz" | "k") | (Unit::Milliseconds, "s" | "sec") => Some(1000.0),
             (Unit::Milliseconds, "us" | "µs") | (Unit::Seconds, "ms") => Some(0.001),
@@ -210,6 +213,7 @@ mod tests {
     fn texts_carry_their_unit_and_are_read_back() {
         let cases = [
             (control(Unit::Decibels, -120.0, 24.0), -6.0, "-6 dB"),
+            (control(Unit::DecibelsUnloaded, -60.0, 60.0), 12.5, "12.5 dBu"),
             (control(Unit::Hertz, 10.0, 22_000.0), 350.0, "350 Hz"),
             (control(Unit::Hertz, 10.0, 22_000.0), 1200.0, "1.2 kHz"),
             (control(Unit::Milliseconds, 0.0, 5000.0), 12.0, "12 ms"),

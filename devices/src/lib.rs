@@ -4,8 +4,8 @@
 //! `builtin` makes an [`audio::Device`] of that, the same way for all. [`list`] says which there are and [`create`] makes
 //! one. What they need on a machine without any file is [`embedded`].
 //!
-//! Every device gives the same samples whatever the block size, starts without ramps, forgets everything on reset and
-//! uses no random numbers.
+//! Every device gives the same samples whatever the block size (`nam` and `rnn` to rounding), starts without ramps, forgets
+//! everything on reset and uses no random numbers.
 //!
 //! ```
 //! # use tonemill_devices as devices;
@@ -44,24 +44,30 @@ mod gain;
 mod gate;
 mod impulse;
 mod lane;
+mod nam;
+mod network;
 mod oversample;
 mod pan;
 mod reverb;
+mod rnn;
 mod smooth;
 mod soundfont;
 mod suggest;
 
 use builtin::{Builtin, Model};
 
-/// The files that the cabinet and the SoundFont player work with stand under these roles.
+/// The files that the cabinet, the SoundFont player and the neural devices work with stand under these roles.
 const IMPULSE_ROLE: &str = "ir";
 const SOUNDFONT_ROLE: &str = "soundfont";
+const MODEL_ROLE: &str = "model";
 
 /// What takes the place of a file that was not given.
 const DEFAULT_IMPULSE: &str = "cabinet-4x12";
 const DEFAULT_SOUNDFONT: &str = "tonemill";
+const DEFAULT_AMP: &str = "chump";
 
-const NAMES: &[&str] = &["gain", "pan", "soundfont", "cabinet", "eq", "compressor", "gate", "delay", "drive", "reverb"];
+const NAMES: &[&str] =
+    &["gain", "pan", "soundfont", "cabinet", "eq", "compressor", "gate", "delay", "drive", "reverb", "nam", "rnn"];
 
 /// Who a built-in is.
 fn info(name: &str) -> DeviceInfo {
@@ -82,9 +88,9 @@ pub fn list() -> Vec<DeviceInfo> {
 
 /// Makes a built-in device.
 ///
-/// `assets` holds its files by role: `ir` for `cabinet`, `soundfont` for `soundfont`; where one is missing, the embedded
-/// default takes its place. Fails with [`DeviceError::Load`] if there is no such device or it has no use for an asset,
-/// with [`DeviceError::Asset`] if a file cannot be used.
+/// `assets` holds its files by role: `ir` for `cabinet`, `soundfont` for `soundfont`, `model` for `nam` and `rnn`; where one
+/// is missing, the embedded default takes its place, which `rnn` does not have. Fails with [`DeviceError::Load`] if there is no
+/// such device, it has no use for an asset or lacks one, with [`DeviceError::Asset`] if a file cannot be used.
 pub fn create(name: &str, assets: &BTreeMap<String, Asset>) -> Result<Box<dyn Device>, DeviceError> {
     let refuse = |reason: String| DeviceError::Load { device: format!("builtin:{name}"), reason };
     if !NAMES.contains(&name) {
@@ -94,6 +100,7 @@ pub fn create(name: &str, assets: &BTreeMap<String, Asset>) -> Result<Box<dyn De
     let roles: &[&str] = match name {
         "cabinet" => &[IMPULSE_ROLE],
         "soundfont" => &[SOUNDFONT_ROLE],
+        "nam" | "rnn" => &[MODEL_ROLE],
         _ => &[],
     };
     if let Some(role) = assets.keys().find(|role| !roles.contains(&role.as_str())) {
@@ -113,6 +120,8 @@ pub fn create(name: &str, assets: &BTreeMap<String, Asset>) -> Result<Box<dyn De
         "gate" => Box::new(gate::Gate),
         "delay" => Box::new(delay::Delay),
         "drive" => Box::new(drive::Drive),
+        "nam" => Box::new(nam::Nam::new(asset::of_role(assets, MODEL_ROLE, DEFAULT_AMP))?),
+        "rnn" => Box::new(rnn::Rnn::new(assets.get(MODEL_ROLE).ok_or_else(|| network::no_file(name, MODEL_ROLE))?)?),
         _ => Box::new(reverb::Reverb),
     };
     Ok(Box::new(Builtin::new(info(name), model)))
