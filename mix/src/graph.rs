@@ -1,11 +1,12 @@
 //! Rendering strips block by block.
 
-use audio::device::{DeviceError, ProcessError};
+use audio::device::{DeviceError, ProcessError, Setup};
 use audio::{Buffer, Event, SampleRate};
 use score::TempoMap;
 
 use crate::chain::Chain;
 use crate::delay::DelayLine;
+use crate::slot::{Slot, Turn, opening_blocks};
 use crate::strip::{self, Edge, Level, Source, Strip, StripId};
 use crate::tap::{Running, Tap, TapPoint};
 
@@ -78,14 +79,15 @@ pub enum RenderError<E> {
         /// What it reported.
         source: DeviceError,
     },
+    /// Devices turned out to be later than they said, or asked for a restart, when the sound had barely begun. Build
+    /// the graph again of fresh devices, [rehearse](crate::Slot::rehearse) these, and begin again. Does not happen with
+    /// devices that are rehearsed.
+    #[error("devices did not settle before the first block")]
+    Unsettled(Vec<(StripId, usize)>),
     /// Whoever takes the sound could not.
     #[error(transparent)]
     Sink(E),
 }
-
-/// Silence that instruments play before the music begins, in seconds, rounded up to whole blocks. Some lose the notes
-/// of their first block, while they fetch what they need; what they play of the silence is heard by nobody.
-const PREROLL_SECONDS: f64 = 0.1;
 
 /// A strip with its working memory.
 struct Node {
@@ -199,6 +201,7 @@ impl Graph {
         let mut notes = Vec::new();
         let mut frame = 0;
         let mut cut = Buffer::default();
+        let opening = self.opening_blocks() * self.block as u64;
         let preroll = self.preroll(&mut notes, watch)?;
         while running.iter().any(|r| !r.is_done()) {
             for index in 0..self.nodes.len() {
@@ -217,24 +220,34 @@ impl Graph {
                 }
             }
             Running::end_in_silence(&mut running);
-            for node in &mut self.nodes {
-                node.pump(frame, &mut notes)?;
+            let mut unsettled = Vec::new();
+            for (index, node) in self.nodes.iter_mut().enumerate() {
+                let slots = node.pump(frame, frame < opening, &mut notes)?;
+                unsettled.extend(slots.into_iter().map(|slot| (StripId(index), slot)));
             }
+            settled(unsettled)?;
             frame += self.block as u64;
             watch.advanced(running.iter().map(|r| r.done).max().unwrap_or(0), total);
         }
         Ok(notes)
     }
 
-    /// Lets every instrument play silence. Gives its frames, by which time has gone on for all devices.
+    /// Blocks at the beginning in which devices may still ask to begin again.
+    fn opening_blocks(&self) -> u64 {
+        opening_blocks(Setup { sample_rate: self.sample_rate, max_block: self.block })
+    }
+
+    /// Lets every instrument play silence, which nobody hears: some lose the notes of their first block, while they
+    /// fetch what they need. Gives its frames, by which time has gone on for all devices.
     fn preroll<E>(&mut self, notes: &mut Vec<String>, watch: &mut dyn Watch) -> Result<u64, RenderError<E>> {
-        let is_instrument = |node: &&mut Node| matches!(node.strip.source, Source::Events(_));
-        if !self.nodes.iter_mut().any(|node| is_instrument(&node)) {
+        let is_instrument = |node: &Node| matches!(node.strip.source, Source::Events(_));
+        if !self.nodes.iter().any(is_instrument) {
             return Ok(0);
         }
-        let blocks = (PREROLL_SECONDS * self.sample_rate.hz() / self.block as f64).ceil() as u64;
+        let blocks = self.opening_blocks();
         let frames = blocks * self.block as u64;
-        for node in self.nodes.iter_mut().filter(is_instrument) {
+        let mut unsettled = Vec::new();
+        for (index, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| is_instrument(node)) {
             for block in 0..blocks {
                 let steady_frame = block * self.block as u64;
                 let music = steady_frame as i64 - frames as i64;
@@ -249,9 +262,12 @@ impl Graph {
                     frame: 0,
                     source,
                 })?;
-                node.pump(0, notes)?;
+                unsettled.extend(node.pump(0, true, notes)?.into_iter().map(|slot| (StripId(index), slot)));
             }
+            // What they were set to some notice only now, and compute their sound anew.
+            node.strip.chain.slots_mut().take(1).for_each(Slot::settle);
         }
+        settled(unsettled)?;
         Ok(frames)
     }
 
@@ -345,20 +361,30 @@ impl Node {
         }
     }
 
-    fn pump<E>(&mut self, frame: u64, notes: &mut Vec<String>) -> Result<(), RenderError<E>> {
-        for slot in self.strip.chain.slots_mut() {
-            let note = slot.pump().map_err(|source| RenderError::Restart {
+    /// Runs what the devices want done between blocks. Gives those that have not settled, which only the render's
+    /// `opening` can cure.
+    fn pump<E>(&mut self, frame: u64, opening: bool, notes: &mut Vec<String>) -> Result<Vec<usize>, RenderError<E>> {
+        let mut unsettled = Vec::new();
+        for (index, slot) in self.strip.chain.slots_mut().enumerate() {
+            let turn = slot.pump(opening).map_err(|source| RenderError::Restart {
                 place: self.strip.name.clone(),
                 device: slot.name().to_owned(),
                 frame,
                 source,
             })?;
-            if let Some(note) = note.filter(|note| !notes.contains(note)) {
-                notes.push(note);
+            match turn {
+                Some(Turn::Unsettled) => unsettled.push(index),
+                Some(Turn::Told(note)) if !notes.contains(&note) => notes.push(note),
+                Some(Turn::Told(_)) | None => {}
             }
         }
-        Ok(())
+        Ok(unsettled)
     }
+}
+
+/// Fails if there are devices that did not settle.
+fn settled<E>(unsettled: Vec<(StripId, usize)>) -> Result<(), RenderError<E>> {
+    if unsettled.is_empty() { Ok(()) } else { Err(RenderError::Unsettled(unsettled)) }
 }
 
 /// Copies a range of frames into a buffer that takes the shape.

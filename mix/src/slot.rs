@@ -1,7 +1,8 @@
 //! One place of a chain: a device, or one instance a channel, and what fits the signal to it.
 
-use audio::device::{Adaptation, BusInfo, DeviceError, Ports, ProcessError, Processor, Requests, Setup, Tail};
+use audio::device::{Adaptation, BusInfo, DeviceError, Ports, ProcessError, Processor, Setup, Tail};
 use audio::{Block, Buffer, Device, Event, Transport};
+use score::TempoMap;
 
 /// A device with its processor and its buffers.
 struct Active {
@@ -12,6 +13,16 @@ struct Active {
     latency: u64,
 }
 
+/// What a device did between two blocks, where whoever plays it should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// In the opening it asked for a restart, or reports another latency than when it was activated. To restart it now
+    /// would cost sound; to go on would leave it late. Begin again with fresh devices and [`rehearse`](Slot::rehearse).
+    Unsettled,
+    /// A sentence for the user.
+    Told(String),
+}
+
 /// One place of a chain.
 pub struct Slot {
     name: String,
@@ -20,6 +31,7 @@ pub struct Slot {
     setup: Setup,
     produced: Vec<Event>,
     in_channels: usize,
+    rehearsed: bool,
 }
 
 impl Slot {
@@ -45,7 +57,35 @@ impl Slot {
             active.settle(setup)?;
             instances.push(active);
         }
-        Ok(Slot { name, adaptation, instances, setup, produced: Vec::new(), in_channels })
+        Ok(Slot { name, adaptation, instances, setup, produced: Vec::new(), in_channels, rehearsed: false })
+    }
+
+    /// Has the devices play a moment of silence and restarts them, so that they are as fresh, and know what they only
+    /// learn while they play: the latency of a setting that reaches them with the first block, or one that they work
+    /// out then. Not for every device, because in some the silence leaves traces.
+    pub fn rehearse(&mut self, tempo: &TempoMap) -> Result<(), RehearsalError> {
+        let (rate, frames) = (self.setup.sample_rate, self.setup.max_block);
+        for block in 0..opening_blocks(self.setup) {
+            let mut transport = tempo.transport_at(0, rate);
+            (transport.steady_frame, transport.playing) = (block * frames as u64, false);
+            let mut silence = Buffer::new(self.in_channels, frames);
+            self.process(&mut silence, &[], &transport)?;
+            // What it asks for is granted at the end.
+            for active in &mut self.instances {
+                active.device.pump();
+            }
+        }
+        for active in &mut self.instances {
+            active.restart(self.setup)?;
+            active.settle(self.setup)?;
+        }
+        self.rehearsed = true;
+        Ok(())
+    }
+
+    /// Waits until nothing goes on in the devices beside the calls to them.
+    pub fn settle(&mut self) {
+        self.instances.iter_mut().for_each(|active| active.device.settle());
     }
 
     /// The device's name.
@@ -56,6 +96,11 @@ impl Slot {
     /// Frames by which this slot delays.
     pub fn latency(&self) -> u64 {
         self.instances.iter().map(|i| i.latency).max().unwrap_or(0)
+    }
+
+    /// What its device does to the sound that nobody sees from its parameters.
+    pub fn remarks(&self) -> Vec<String> {
+        self.instances[0].device.remarks()
     }
 
     /// Channels that it gives.
@@ -115,22 +160,35 @@ impl Slot {
         Ok(())
     }
 
-    /// Runs the devices' main-thread work between blocks. Gives a sentence for everything that a user should know.
-    pub fn pump(&mut self) -> Result<Option<String>, DeviceError> {
-        let mut note = None;
+    /// Runs the devices' main-thread work between blocks. `opening` says that the render has barely begun and can begin
+    /// again.
+    pub fn pump(&mut self, opening: bool) -> Result<Option<Turn>, DeviceError> {
+        let mut turn = None;
         for active in &mut self.instances {
-            let Requests { restart: true, .. } = active.device.pump() else { continue };
+            let asks = active.device.pump().restart;
             let before = active.latency;
+            if opening {
+                let unchanged = active.device.latency() == before;
+                if !self.rehearsed && (asks || !unchanged) {
+                    return Ok(Some(Turn::Unsettled));
+                }
+                // It says once more what it said in the rehearsal, and all is made for that.
+                if unchanged {
+                    continue;
+                }
+            }
+            if !asks {
+                continue;
+            }
             active.restart(self.setup)?;
-            let after = active.latency;
-            note = Some(if before == after {
+            let after = std::mem::replace(&mut active.latency, before);
+            turn = Some(Turn::Told(if before == after {
                 format!("{} was restarted on its own request", self.name)
             } else {
                 format!("{} changed its latency from {before} to {after} frames while rendering", self.name)
-            });
-            active.latency = before;
+            }));
         }
-        Ok(note)
+        Ok(turn)
     }
 
     /// What the devices produced with the last block: notes, parameter changes. Of several instances, the last one's.
@@ -191,10 +249,30 @@ impl Active {
             } else if requests.busy {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             } else {
+                self.device.settle();
                 return Ok(());
             }
         }
     }
+}
+
+/// Why a rehearsal failed.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RehearsalError {
+    /// The device failed while it played.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It could not be restarted.
+    #[error(transparent)]
+    Restart(#[from] DeviceError),
+}
+
+/// How long a render is barely begun, in seconds, rounded up to whole blocks.
+const OPENING_SECONDS: f64 = 0.1;
+
+/// Blocks in which a render can still begin again, and for which devices play silence where they do.
+pub fn opening_blocks(setup: Setup) -> u64 {
+    (OPENING_SECONDS * setup.sample_rate.hz() / setup.max_block as f64).ceil() as u64
 }
 
 fn buffers(busses: &[BusInfo], setup: Setup) -> Vec<Buffer> {

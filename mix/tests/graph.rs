@@ -1,5 +1,8 @@
 //! The graph with devices of known behaviour: what arrives, when, and for how long.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
 use audio::device::{
     Adaptation, BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Processor, Requests,
     Setup, Tail,
@@ -8,6 +11,7 @@ use audio::{Block, Buffer, Device, EventBody, SampleRate};
 use score::{TempoMap, TimedEvent};
 use tonemill_mix::{
     Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch,
+    opening_blocks,
 };
 
 const RATE: SampleRate = SampleRate(48_000);
@@ -15,8 +19,8 @@ const BLOCK: usize = 64;
 const UNITY: Level = Level::Stereo { gain: 1.0, pan: 0.0 };
 
 /// Delays by `latency` frames, says so, and multiplies by `gain`. Fails at `fails_at`. Asks for a restart if it is to
-/// have other channels. May claim another latency than it has. Each event is a one at its frame, except in the first
-/// `deaf` blocks.
+/// have other channels, once it has played if it tells its latency only then, and always after playing if it is
+/// restless. May claim another latency than it has. Each event is a one at its frame, except in the first `deaf` blocks.
 #[derive(Clone)]
 struct Known {
     info: DeviceInfo,
@@ -27,7 +31,15 @@ struct Known {
     becomes: Option<usize>,
     claim: Option<u64>,
     deaf: usize,
+    /// It tells its latency only after it has played: it has not, it has, it has told.
+    late: Option<Arc<AtomicU32>>,
+    /// Has played since it asked last, in one that is restless.
+    restless: Option<Arc<AtomicBool>>,
 }
+
+const UNPLAYED: u32 = 0;
+const PLAYED: u32 = 1;
+const TOLD: u32 = 2;
 
 struct Running {
     blocks: usize,
@@ -46,7 +58,18 @@ fn known(channels: usize, latency: usize, gain: f32) -> Known {
         version: String::new(),
         instrument: false,
     };
-    Known { info, channels, latency, gain, fails_at: None, becomes: None, claim: None, deaf: 0 }
+    Known {
+        info,
+        channels,
+        latency,
+        gain,
+        fails_at: None,
+        becomes: None,
+        claim: None,
+        deaf: 0,
+        late: None,
+        restless: None,
+    }
 }
 
 impl Device for Known {
@@ -86,13 +109,21 @@ impl Device for Known {
         Ok(Box::new(Running { blocks: 0, steady: None, rings: vec![ring; self.channels], known: self.clone() }))
     }
     fn latency(&self) -> u64 {
-        self.claim.unwrap_or(self.latency as u64)
+        match &self.late {
+            Some(late) if late.load(Relaxed) != TOLD => 0,
+            _ => self.claim.unwrap_or(self.latency as u64),
+        }
     }
     fn pump(&mut self) -> Requests {
-        Requests { restart: self.becomes.is_some(), ..Requests::default() }
+        let tells = self.late.as_ref().is_some_and(|late| late.load(Relaxed) == PLAYED);
+        let asks = self.restless.as_ref().is_some_and(|played| played.swap(false, Relaxed));
+        Requests { restart: self.becomes.is_some() || tells || asks, ..Requests::default() }
     }
     fn deactivate(&mut self, _: Box<dyn Processor>) {
         self.channels = self.becomes.take().unwrap_or(self.channels);
+        if let Some(late) = &self.late {
+            let _same = late.compare_exchange(PLAYED, TOLD, Relaxed, Relaxed);
+        }
     }
 }
 
@@ -105,6 +136,12 @@ impl Processor for Running {
         assert!(self.steady.is_none_or(|expected| expected == now), "time goes on without a gap");
         self.steady = Some(now + block.frames as u64);
         self.blocks += 1;
+        if let Some(late) = &self.known.late {
+            let _same = late.compare_exchange(UNPLAYED, PLAYED, Relaxed, Relaxed);
+        }
+        if let Some(played) = &self.known.restless {
+            played.store(true, Relaxed);
+        }
         for (channel, ring) in self.rings.iter_mut().enumerate() {
             for frame in 0..block.frames {
                 ring.push_back(block.inputs[0].channel(channel)[frame] * self.known.gain);
@@ -248,6 +285,53 @@ fn a_failing_device_is_named_with_its_place_and_frame() {
     let mut graph = Graph::new(vec![strip], TempoMap::default(), RATE, BLOCK).unwrap();
     let error = graph.render(&[output(0, 1000)], &mut Unwatched, |_, _| Ok::<(), ()>(())).unwrap_err();
     assert!(matches!(error, RenderError::Process { ref place, frame: 256, .. } if place == "vocal"), "{error:?}");
+}
+
+/// One that tells its latency of 100 frames only once it has played, and what plays after a plain one.
+fn late_slots() -> Vec<Slot> {
+    let slot = |known: Known| {
+        let setup = Setup { sample_rate: RATE, max_block: BLOCK };
+        Slot::activate(known.info.name.clone(), vec![Box::new(known)], Adaptation::AsIs, 1, setup).unwrap()
+    };
+    vec![slot(known(1, 0, 1.0)), slot(Known { late: Some(Arc::default()), ..known(1, 100, 1.0) })]
+}
+
+fn render_ramp(slots: Vec<Slot>) -> Result<(Buffer, Vec<String>), RenderError<()>> {
+    let strip = Strip::new("tone", Source::Recording(ramp(1, 1000)), Chain::new(slots), Level::Direct);
+    let mut graph = Graph::new(vec![strip], TempoMap::default(), RATE, BLOCK).unwrap();
+    let mut out = Buffer::new(1, 0);
+    let notes = graph.render(&[output(0, 1000)], &mut Unwatched, |_, block| {
+        out.append(block);
+        Ok(())
+    })?;
+    Ok((out, notes))
+}
+
+#[test]
+fn a_latency_that_is_told_only_after_playing_ends_the_render_and_is_removed_after_a_rehearsal() {
+    let error = render_ramp(late_slots()).unwrap_err();
+    assert!(matches!(error, RenderError::Unsettled(ref which) if *which == [(StripId(0), 1)]), "{error:?}");
+    let mut slots = late_slots();
+    slots[1].rehearse(&TempoMap::default()).unwrap();
+    assert_eq!(slots[1].latency(), 100);
+    assert_eq!(render_ramp(slots).unwrap(), (ramp(1, 1000), Vec::new()));
+}
+
+#[test]
+fn a_device_that_asks_for_a_restart_whenever_it_is_activated_loses_nothing_once_it_is_rehearsed() {
+    let restless = || {
+        let known = Known { restless: Some(Arc::default()), ..known(1, 100, 1.0) };
+        let setup = Setup { sample_rate: RATE, max_block: BLOCK };
+        Slot::activate("restless".into(), vec![Box::new(known)], Adaptation::AsIs, 1, setup).unwrap()
+    };
+    assert!(matches!(render_ramp(vec![restless()]), Err(RenderError::Unsettled(_))));
+    let mut slot = restless();
+    slot.rehearse(&TempoMap::default()).unwrap();
+    let (out, notes) = render_ramp(vec![slot]).unwrap();
+    // While the render opens its request is known to change nothing. Later, it is granted and told.
+    let opening = opening_blocks(Setup { sample_rate: RATE, max_block: BLOCK }) as usize * BLOCK;
+    assert!(opening > 1000 && out == ramp(1, 1000), "{opening}");
+    assert_eq!(notes, Vec::<String>::new());
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Preset chains onto the graph.
 
+use std::collections::BTreeSet;
+
 use audio::device::{DeviceError, Setup};
 use jobs::channels::{self, Adaptation};
 use jobs::manifest::DeviceRecord;
 use jobs::message::{Failure, Phase, SettingProblem};
-use mix::{Chain, Slot};
+use mix::{Chain, Slot, StripId};
 use presets::DeviceSetup;
+use score::TempoMap;
 
 use crate::configure;
 use crate::report::Reporter;
@@ -42,20 +45,30 @@ pub(crate) struct Built {
     pub(crate) warnings: Vec<String>,
 }
 
+/// What every chain of a task is built under.
+pub(crate) struct Builder<'a> {
+    pub(crate) setup: Setup,
+    pub(crate) tempo: &'a TempoMap,
+    /// Devices that an attempt before this one found unsettled: strip and place in the chain.
+    pub(crate) unsettled: &'a BTreeSet<(StripId, usize)>,
+    pub(crate) built: Built,
+}
+
 /// Brings a chain to life: every device loaded, configured, fitted to the signal, activated and settled. `channels`
 /// enter it; an instrument's chain gets 0 and its first device takes notes.
 pub(crate) fn chain(
+    strip: StripId,
     place: &str,
     setups: &[DeviceSetup],
     mut channels: usize,
-    setup: Setup,
-    built: &mut Built,
+    builder: &mut Builder,
     reporter: &mut Reporter,
 ) -> Result<Chain, BuildError> {
     let mut slots = Vec::with_capacity(setups.len());
     for (index, device) in setups.iter().enumerate() {
         let notes = index == 0 && channels == 0;
-        let slot = slot(place, device, channels, notes, setup, built, reporter)?;
+        let rehearsed = builder.unsettled.contains(&(strip, index));
+        let slot = slot(place, device, channels, notes, rehearsed, builder, reporter)?;
         channels = slot.out_channels();
         slots.push(slot);
     }
@@ -67,8 +80,8 @@ fn slot(
     device_setup: &DeviceSetup,
     channels: usize,
     notes: bool,
-    setup: Setup,
-    built: &mut Built,
+    rehearsed: bool,
+    builder: &mut Builder,
     reporter: &mut Reporter,
 ) -> Result<Slot, BuildError> {
     let label = configure::label(device_setup);
@@ -76,12 +89,15 @@ fn slot(
     let name = device.info().name.clone();
     let mut instances = 1;
     let mut adaptation = Adaptation::AsIs;
-    if notes && !device.ports().note_input {
+    if notes && !channels::may_begin(&device.ports()) {
         return Err(refusal(
             Phase::Configure,
             Some(&name),
             format!("{label} takes no notes, so it cannot play track {place}; put an instrument first in its chain"),
         ));
+    }
+    if notes && !device.ports().note_input {
+        builder.built.warnings.push(format!("{place}: {name}: it takes no notes, and sounds by itself"));
     }
     let policy = device_setup.channels;
     let request = channels::request(channels, policy);
@@ -96,7 +112,7 @@ fn slot(
             Adaptation::DualMono => Some("one instance for each channel"),
             Adaptation::Downmix => Some("the channels' mean feeds its mono input"),
         };
-        built.warnings.extend(words.map(|words| format!("{place}: {name}: {words}")));
+        builder.built.warnings.extend(words.map(|words| format!("{place}: {name}: {words}")));
         if adaptation == Adaptation::DualMono {
             instances = channels;
         }
@@ -110,11 +126,18 @@ fn slot(
     }
     reporter.phase(Phase::Activate, Some(&name))?;
     let in_channels = if notes { 0 } else { channels };
-    let slot = Slot::activate(name.clone(), devices, adaptation, in_channels, setup)
+    let mut slot = Slot::activate(name.clone(), devices, adaptation, in_channels, builder.setup)
         .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
+    if rehearsed {
+        reporter.phase(Phase::Process, Some(&name))?;
+        slot.rehearse(builder.tempo).map_err(|error| refusal(Phase::Process, Some(&name), error))?;
+    }
     let mode = device_setup.mode;
-    let (place, latency) = (place.to_owned(), slot.latency());
-    built.devices.push(DeviceRecord { place, info, mode, latency, settings, verdict: None });
+    let (place, latency, mut remarks) = (place.to_owned(), slot.latency(), slot.remarks());
+    if rehearsed {
+        remarks.push("rehearsed over silence: it is settled only once it has played".to_owned());
+    }
+    builder.built.devices.push(DeviceRecord { place, info, mode, latency, settings, remarks, verdict: None });
     Ok(slot)
 }
 
@@ -130,10 +153,11 @@ pub(crate) fn configured(setup: &DeviceSetup, reporter: &mut Reporter) -> Result
     let failed = |error: DeviceError| refusal(Phase::Configure, Some(&name), error);
     reporter.phase(Phase::Configure, Some(&name))?;
     configure::restore(device.as_mut(), setup).map_err(failed)?;
-    let parameters = if setup.params.is_empty() { Vec::new() } else { device.parameters() };
+    let settable = (!setup.params.is_empty()).then(|| configure::Settable::of(device.as_ref()));
     let mut settings = Vec::with_capacity(setup.params.len());
     for setting in &setup.params {
-        let resolved = configure::resolve(device.as_ref(), &parameters, setting)
+        let settable = settable.as_ref().expect("there are settings");
+        let resolved = configure::resolve(device.as_ref(), settable, setting)
             .map_err(|problem| refusal(Phase::Configure, Some(&name), describe(&setting.parameter, &problem)))?;
         configure::apply(device.as_mut(), &resolved).map_err(failed)?;
         settings.push(resolved);

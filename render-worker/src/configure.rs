@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use audio::Device;
-use audio::device::{DeviceError, DeviceInfo, Parameter, ParameterId};
+use audio::device::{DeviceError, DeviceInfo, Parameter, ParameterId, TextSetting};
 use jobs::message::{ResolvedSetting, SettingProblem};
 use presets::{Asset, DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting, Value};
 
@@ -66,13 +66,38 @@ pub(crate) fn restore(device: &mut dyn Device, setup: &DeviceSetup) -> Result<()
     Ok(())
 }
 
-/// Finds out what a setting means to a device: which parameter, which plain value.
+/// What can be set on a device.
+pub(crate) struct Settable {
+    parameters: Vec<Parameter>,
+    texts: Vec<TextSetting>,
+}
+
+impl Settable {
+    /// Asks the device for them.
+    pub(crate) fn of(device: &dyn Device) -> Settable {
+        Settable { parameters: device.parameters(), texts: device.texts() }
+    }
+}
+
+/// Finds out what a setting means to a device: which parameter and which plain value, or which text.
 pub(crate) fn resolve(
     device: &dyn Device,
-    parameters: &[Parameter],
+    settable: &Settable,
     setting: &Setting,
 ) -> Result<ResolvedSetting, SettingProblem> {
-    let parameter = find(parameters, &setting.parameter)?;
+    let parameters = settable.parameters.iter().map(Named::Parameter);
+    let named: Vec<Named<'_>> = parameters.chain(settable.texts.iter().map(Named::Text)).collect();
+    let parameter = match find(&named, &setting.parameter)? {
+        Named::Text(TextSetting { read_only: true, .. }) => return Err(SettingProblem::ReadOnly),
+        Named::Text(TextSetting { id, name, .. }) => {
+            let value = match &setting.value {
+                Value::Text(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+            };
+            return Ok(ResolvedSetting { id: id.0, name: name.clone(), value: Value::Text(value), text: None });
+        }
+        Named::Parameter(parameter) => parameter,
+    };
     if parameter.flags.read_only {
         return Err(SettingProblem::ReadOnly);
     }
@@ -96,39 +121,82 @@ pub(crate) fn resolve(
         });
     }
     let value = value.clamp(parameter.minimum, parameter.maximum);
-    Ok(ResolvedSetting { id: id.0, name: parameter.name.clone(), value, text: device.text(id, value) })
+    let text = device.text(id, value);
+    Ok(ResolvedSetting { id: id.0, name: parameter.name.clone(), value: Value::Number(value), text })
 }
 
 /// Applies a resolved setting.
 pub(crate) fn apply(device: &mut dyn Device, setting: &ResolvedSetting) -> Result<(), DeviceError> {
-    device.set_value(ParameterId(setting.id), setting.value)
+    let id = ParameterId(setting.id);
+    match &setting.value {
+        Value::Number(value) => device.set_value(id, *value),
+        Value::Text(text) => device.set_text(id, text),
+    }
 }
 
-/// A parameter by `#ID`, by name as written, by name whatever its case and separators, or by an id in digits.
-fn find<'a>(parameters: &'a [Parameter], wanted: &str) -> Result<&'a Parameter, SettingProblem> {
+/// Something that can be set, by its name.
+#[derive(Clone, Copy)]
+enum Named<'a> {
+    Parameter(&'a Parameter),
+    Text(&'a TextSetting),
+}
+
+impl<'a> Named<'a> {
+    fn id(self) -> ParameterId {
+        match self {
+            Named::Parameter(parameter) => parameter.id,
+            Named::Text(text) => text.id,
+        }
+    }
+
+    fn name(self) -> &'a str {
+        match self {
+            Named::Parameter(parameter) => &parameter.name,
+            Named::Text(text) => &text.name,
+        }
+    }
+
+    fn group(self) -> &'a str {
+        match self {
+            Named::Parameter(parameter) => &parameter.group,
+            Named::Text(_) => "",
+        }
+    }
+
+    /// Whether people set it.
+    fn is_for_people(self) -> bool {
+        match self {
+            Named::Parameter(parameter) => !parameter.flags.hidden && !parameter.flags.read_only,
+            Named::Text(text) => !text.read_only,
+        }
+    }
+}
+
+/// A parameter or text by `#ID`, by name as written, by name whatever its case and separators, or by an id in digits.
+fn find<'a>(all: &[Named<'a>], wanted: &str) -> Result<Named<'a>, SettingProblem> {
     let by_id = |text: &str| {
         let id = text.parse().ok()?;
-        parameters.iter().find(|p| p.id == ParameterId(id))
+        all.iter().copied().find(|named| named.id() == ParameterId(id))
     };
-    if let Some(parameter) = wanted.strip_prefix('#').and_then(by_id) {
-        return Ok(parameter);
+    if let Some(named) = wanted.strip_prefix('#').and_then(by_id) {
+        return Ok(named);
     }
     let plain = fold(wanted);
-    let tests: [&dyn Fn(&Parameter) -> bool; 3] = [&|p| p.name == wanted, &|p| fold(&p.name) == plain, &|p| {
-        !p.group.is_empty() && fold(&format!("{}/{}", p.group, p.name)) == plain
+    let tests: [&dyn Fn(Named<'_>) -> bool; 3] = [&|n| n.name() == wanted, &|n| fold(n.name()) == plain, &|n| {
+        !n.group().is_empty() && fold(&format!("{}/{}", n.group(), n.name())) == plain
     }];
     for test in tests {
-        let mut matching = parameters.iter().filter(|p| test(p));
+        let mut matching = all.iter().copied().filter(|named| test(*named));
         match (matching.next(), matching.next()) {
             (Some(one), None) => return Ok(one),
             (None, _) => {}
             (Some(_), Some(_)) => {
-                let ids = parameters.iter().filter(|p| test(p)).map(|p| p.id.0).collect();
+                let ids = all.iter().filter(|named| test(**named)).map(|named| named.id().0).collect();
                 return Err(SettingProblem::Ambiguous { ids });
             }
         }
     }
-    by_id(wanted).ok_or_else(|| SettingProblem::Unknown { similar: similar(parameters, &plain) })
+    by_id(wanted).ok_or_else(|| SettingProblem::Unknown { similar: similar(all, &plain) })
 }
 
 /// A name without case and separators, so that `high_cut` finds "High Cut".
@@ -137,15 +205,15 @@ fn fold(name: &str) -> String {
 }
 
 /// The names closest to `wanted`, at most three.
-fn similar(parameters: &[Parameter], wanted: &str) -> Vec<String> {
-    let mut ranked: Vec<(f64, &str)> = parameters
+fn similar(all: &[Named<'_>], wanted: &str) -> Vec<String> {
+    let mut ranked: Vec<(f64, &str)> = all
         .iter()
-        .filter(|p| !p.flags.hidden && !p.flags.read_only)
-        .map(|p| {
-            let name = fold(&p.name);
+        .filter(|named| named.is_for_people())
+        .map(|named| {
+            let name = fold(named.name());
             let contained = !wanted.is_empty() && (name.contains(wanted) || wanted.contains(&name));
             let likeness = strsim::jaro_winkler(&name, wanted);
-            (if contained { likeness.max(0.9) } else { likeness }, p.name.as_str())
+            (if contained { likeness.max(0.9) } else { likeness }, named.name())
         })
         .filter(|(likeness, _)| *likeness > 0.7)
         .collect();

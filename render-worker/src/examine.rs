@@ -45,10 +45,10 @@ pub(crate) fn look(
     if let Err(error) = configure::restore(device.as_mut(), setup) {
         problems.push(error.to_string());
     }
-    let parameters = device.parameters();
+    let settable = configure::Settable::of(device.as_ref());
     let mut settings = Vec::with_capacity(setup.params.len());
     for setting in &setup.params {
-        let resolved = configure::resolve(device.as_ref(), &parameters, setting);
+        let resolved = configure::resolve(device.as_ref(), &settable, setting);
         if let Ok(resolved) = &resolved
             && let Err(error) = configure::apply(device.as_mut(), resolved)
         {
@@ -61,11 +61,11 @@ pub(crate) fn look(
         device.request_channels(request.inputs, request.outputs);
     }
     reporter.phase(Phase::Activate, Some(&name))?;
-    let mut latency = 0;
+    let (mut latency, mut remarks) = (0, Vec::new());
     let conditions = Setup { sample_rate: audio.sample_rate, max_block: audio.block_size as usize };
     match device.activate(conditions) {
         Ok(processor) => {
-            latency = device.latency();
+            (latency, remarks) = (device.latency(), device.remarks());
             problems.extend(mix::plausible_latency(latency, conditions).err().map(|error| error.to_string()));
             device.pump();
             device.deactivate(processor);
@@ -75,12 +75,17 @@ pub(crate) fn look(
     let parameters = examined(device.as_ref(), device.parameters());
     let info = device.info().clone();
     let (ports, files) = (device.ports(), device.file_roles());
-    Ok(Some((device, Examination { info, ports, parameters, latency, settings, problems, files })))
+    let (texts, referenced) = (device.texts(), device.referenced_files());
+    let about = device.about();
+    let examination =
+        Examination { info, ports, parameters, latency, settings, problems, files, texts, referenced, about, remarks };
+    Ok(Some((device, examination)))
 }
 
 fn examined(device: &dyn Device, parameters: Vec<audio::device::Parameter>) -> Vec<ExaminedParameter> {
     let one = |parameter: audio::device::Parameter| {
-        let value = device.value(parameter.id).unwrap_or(parameter.default);
+        // Meters may be at minus infinity, which no message can say.
+        let value = device.value(parameter.id).ok().filter(|value| value.is_finite()).unwrap_or(parameter.default);
         let text = |value| device.text(parameter.id, value);
         ExaminedParameter {
             value,
@@ -103,9 +108,19 @@ pub(crate) fn list(format: PluginFormat, path: &Path, reporter: &mut Reporter) -
     }
 }
 
+/// Reads the presets of LV2 plugins in a file.
+pub(crate) fn read_presets(path: &Path, reporter: &mut Reporter) -> io::Result<()> {
+    let label = path.display().to_string();
+    reporter.phase(Phase::Load, Some(&label))?;
+    match host::lv2::presets(path) {
+        Ok(presets) => reporter.send(&FromWorker::Presets { presets }),
+        Err(error) => refuse(reporter, Phase::Load, &label, &error.to_string()),
+    }
+}
+
 /// Lists the built-in devices.
 pub(crate) fn list_builtin(reporter: &mut Reporter) -> io::Result<()> {
-    reporter.send(&FromWorker::Listed { plugins: devices::list() })
+    reporter.send(&FromWorker::Listed { plugins: crate::builtin() })
 }
 
 /// Says that a request fails at a device, and that no further attempt can cure that.

@@ -19,6 +19,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use audio::device::DeviceInfo;
 use jobs::message::{Failure, FromWorker, Phase, ToWorker};
 
 use crate::report::Reporter;
@@ -45,6 +46,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The built-in devices, as a worker of this program lists them. No plugin is loaded.
+pub fn builtin() -> Vec<DeviceInfo> {
+    devices::list()
+}
+
 fn serve(reporter: &mut Reporter) -> io::Result<()> {
     loop {
         reporter.send(&FromWorker::Ready { engine: jobs::ENGINE.to_owned() })?;
@@ -61,6 +67,7 @@ fn serve(reporter: &mut Reporter) -> io::Result<()> {
             }
             ToWorker::Probe { setup, audio, script } => probe::probe(&setup, audio, &script, reporter).map(|()| true),
             ToWorker::List { format, path } => examine::list(format, &path, reporter).map(|()| true),
+            ToWorker::ReadPresets { path } => examine::read_presets(&path, reporter).map(|()| true),
             ToWorker::ListBuiltin => examine::list_builtin(reporter).map(|()| true),
             ToWorker::Exit => Ok(false),
         }));

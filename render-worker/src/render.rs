@@ -1,5 +1,6 @@
 //! A task into files.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use jobs::task::{
 use mix::{Chain, Graph, Level, RenderError, Source, Strip, StripId, Tap, TapEnd, TapPoint};
 use score::{Select, Song, TempoMap};
 
-use crate::build::{self, BuildError, Built, refusal};
+use crate::build::{self, BuildError, Builder, Built, refusal};
 use crate::publish::{PublishError, Unfinished};
 use crate::report::Reporter;
 
@@ -44,11 +45,39 @@ struct Desk {
 
 fn attempt(task: &Task, chains: &mut Vec<Chain>, reporter: &mut Reporter) -> Result<Rendered, BuildError> {
     let started = Instant::now();
+    let mut unsettled = BTreeSet::new();
+    loop {
+        match take(task, started, &unsettled, chains, reporter)? {
+            Take::Done(rendered) => return Ok(*rendered),
+            // Rehearsed devices are never found unsettled again, so this ends.
+            Take::Unsettled(found) => unsettled.extend(found),
+        }
+        for slot in std::mem::take(chains).into_iter().flat_map(Chain::into_slots) {
+            reporter.phase(Phase::Destroy, Some(slot.name()))?;
+            drop(slot.deactivate());
+        }
+    }
+}
+
+/// What came of rendering from the beginning.
+enum Take {
+    Done(Box<Rendered>),
+    /// Devices were found to be later than they said; nothing is written.
+    Unsettled(Vec<(StripId, usize)>),
+}
+
+fn take(
+    task: &Task,
+    started: Instant,
+    unsettled: &BTreeSet<(StripId, usize)>,
+    chains: &mut Vec<Chain>,
+    reporter: &mut Reporter,
+) -> Result<Take, BuildError> {
     let rate = task.audio.sample_rate;
     let setup = Setup { sample_rate: rate, max_block: task.audio.block_size as usize };
     let desk = match &task.render {
-        Render::Tone(tone) => tone_desk(tone, setup, reporter)?,
-        Render::Session(session) => session_desk(session, setup, reporter)?,
+        Render::Tone(tone) => tone_desk(tone, setup, unsettled, reporter)?,
+        Render::Session(session) => session_desk(session, setup, unsettled, reporter)?,
     };
     let Desk { strips, tempo, frames, built } = desk;
     let names: Vec<String> = strips.iter().map(|strip| strip.name().to_owned()).collect();
@@ -64,7 +93,11 @@ fn attempt(task: &Task, chains: &mut Vec<Chain>, reporter: &mut Reporter) -> Res
     let latencies: Vec<u64> = taps.iter().map(|tap| graph.latency(tap)).collect();
     *chains = graph.into_chains();
     let rendered = Instant::now();
-    let published = outcome.and_then(|notes| {
+    let published = outcome.and_then(|written| {
+        let notes = match written {
+            Written::Whole(notes) => notes,
+            Written::Unsettled(found) => return Ok(Err(found)),
+        };
         reporter.require_farm()?;
         reporter.phase(Phase::Write, None)?;
         let mut done: Vec<RenderedFile> = Vec::with_capacity(files.len());
@@ -72,16 +105,19 @@ fn attempt(task: &Task, chains: &mut Vec<Chain>, reporter: &mut Reporter) -> Res
             let file = files.remove(0);
             done.push(file.publish(latencies[done.len()]).map_err(publish_failure)?);
         }
-        Ok((done, notes))
+        Ok(Ok((done, notes)))
     });
     files.into_iter().for_each(Unfinished::discard);
-    let (files, notes) = published?;
+    let (files, notes) = match published? {
+        Ok(published) => published,
+        Err(found) => return Ok(Take::Unsettled(found)),
+    };
     let mut warnings = built.warnings;
     warnings.extend(notes);
     warnings.extend(files.iter().filter(|file| file.clipped_samples > 0).map(|file| {
         format!("{}: {} samples were beyond full scale and are clipped", file.path.display(), file.clipped_samples)
     }));
-    Ok(Rendered {
+    Ok(Take::Done(Box::new(Rendered {
         files,
         devices: built.devices,
         warnings,
@@ -91,7 +127,15 @@ fn attempt(task: &Task, chains: &mut Vec<Chain>, reporter: &mut Reporter) -> Res
             write: rendered.elapsed().as_secs_f64(),
         },
         strict: Some(crate::strict::level()),
-    })
+    })))
+}
+
+/// What came of playing into files that have no names yet.
+enum Written {
+    /// All of it, with sentences for the user.
+    Whole(Vec<String>),
+    /// The beginning, in which devices turned out not to be settled.
+    Unsettled(Vec<(StripId, usize)>),
 }
 
 fn write_files(
@@ -100,13 +144,18 @@ fn write_files(
     taps: &[Tap],
     files: &mut Vec<Unfinished>,
     reporter: &mut Reporter,
-) -> Result<Vec<String>, BuildError> {
+) -> Result<Written, BuildError> {
     let rate = task.audio.sample_rate;
     for (output, tap) in task.outputs.iter().zip(taps) {
         files.push(Unfinished::create(output, rate, graph.channels(tap)).map_err(publish_failure)?);
     }
     let rendered = graph.render(taps, reporter, |index, block| files[index].write(block));
-    rendered.map_err(|error| match error {
+    let error = match rendered {
+        Ok(notes) => return Ok(Written::Whole(notes)),
+        Err(error) => error,
+    };
+    Err(match error {
+        RenderError::Unsettled(found) => return Ok(Written::Unsettled(found)),
         RenderError::Process { ref device, frame, .. } | RenderError::Restart { ref device, frame, .. } => {
             BuildError::Task(Failure {
                 phase: Phase::Process,
@@ -159,22 +208,34 @@ fn tap(output: &Output, names: &[String], frames: u64, rate: SampleRate) -> Resu
     Ok(Tap { strip, point, end })
 }
 
-fn tone_desk(tone: &ToneRender, setup: Setup, reporter: &mut Reporter) -> Result<Desk, BuildError> {
-    let mut built = Built::default();
-    let recording = recording(&tone.input, setup.sample_rate, &mut built)?;
+fn tone_desk(
+    tone: &ToneRender,
+    setup: Setup,
+    unsettled: &BTreeSet<(StripId, usize)>,
+    reporter: &mut Reporter,
+) -> Result<Desk, BuildError> {
+    let tempo = TempoMap::default();
+    let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
+    let recording = recording(&tone.input, setup.sample_rate, &mut builder.built)?;
     let frames = recording.frames() as u64;
-    let chain = build::chain("tone", &tone.chain, recording.channel_count(), setup, &mut built, reporter)?;
+    let channels = recording.channel_count();
+    let chain = build::chain(StripId(0), "tone", &tone.chain, channels, &mut builder, reporter)?;
     let strip = Strip::new("tone", Source::Recording(recording), chain, Level::Direct);
-    Ok(Desk { strips: vec![strip], tempo: TempoMap::default(), frames, built })
+    Ok(Desk { strips: vec![strip], built: builder.built, tempo, frames })
 }
 
-fn session_desk(session: &SessionRender, setup: Setup, reporter: &mut Reporter) -> Result<Desk, BuildError> {
+fn session_desk(
+    session: &SessionRender,
+    setup: Setup,
+    unsettled: &BTreeSet<(StripId, usize)>,
+    reporter: &mut Reporter,
+) -> Result<Desk, BuildError> {
     let rate = setup.sample_rate;
-    let mut built = Built::default();
     let tempo = match &session.tempo {
         Tempo::Midi(path) => TempoMap::read(path).map_err(|error| refusal(Phase::Load, None, error))?,
         Tempo::Fixed(bpm) => TempoMap::fixed(*bpm).map_err(|error| refusal(Phase::Configure, None, error))?,
     };
+    let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
     let bus_names: Vec<&str> = session.busses.iter().map(|bus| bus.name.as_str()).collect();
     let master = StripId(session.tracks.len() + session.busses.len());
     let route = |strip: Strip, settings: &Settings| -> Result<Strip, BuildError> {
@@ -193,7 +254,7 @@ fn session_desk(session: &SessionRender, setup: Setup, reporter: &mut Reporter) 
     for track in &session.tracks {
         let (source, channels) = match &track.source {
             TrackSource::Audio { file } => {
-                let recording = recording(file, rate, &mut built)?;
+                let recording = recording(file, rate, &mut builder.built)?;
                 frames = frames.max(recording.frames() as u64);
                 let channels = recording.channel_count();
                 (Source::Recording(recording), channels)
@@ -207,17 +268,18 @@ fn session_desk(session: &SessionRender, setup: Setup, reporter: &mut Reporter) 
                 (Source::Events(song.events(Select { track: select.track, channel: select.channel }, map, rate)), 0)
             }
         };
-        let chain = build::chain(&track.name, &track.chain, channels, setup, &mut built, reporter)?;
+        let id = StripId(strips.len());
+        let chain = build::chain(id, &track.name, &track.chain, channels, &mut builder, reporter)?;
         strips.push(route(Strip::new(&track.name, source, chain, level(&track.strip)), &track.strip)?);
     }
     for bus in &session.busses {
-        let chain = build::chain(&bus.name, &bus.chain, 2, setup, &mut built, reporter)?;
+        let chain = build::chain(StripId(strips.len()), &bus.name, &bus.chain, 2, &mut builder, reporter)?;
         strips.push(route(Strip::new(&bus.name, Source::Sum(2), chain, level(&bus.strip)), &bus.strip)?);
     }
-    let chain = build::chain("master", &session.master, 2, setup, &mut built, reporter)?;
+    let chain = build::chain(master, "master", &session.master, 2, &mut builder, reporter)?;
     let gain = audio::Decibels(session.master_gain_db).gain();
     strips.push(Strip::new("master", Source::Sum(2), chain, Level::Stereo { gain, pan: 0.0 }));
-    Ok(Desk { strips, tempo, frames, built })
+    Ok(Desk { strips, built: builder.built, tempo, frames })
 }
 
 fn level(settings: &Settings) -> Level {

@@ -8,7 +8,7 @@ use audio::{Buffer, Device, Event, EventBody};
 use jobs::message::Phase;
 use jobs::probe::{Comparison, Fault, Sound, TailSpan, ToldTail};
 use jobs::task::AudioSettings;
-use mix::{Slot, Watch};
+use mix::{RehearsalError, Slot, Turn, Watch, opening_blocks};
 use presets::DeviceSetup;
 use score::TempoMap;
 
@@ -32,8 +32,20 @@ pub(super) struct Player {
     in_channels: usize,
     takes_notes: bool,
     tempo: TempoMap,
-    /// Frames since it was activated.
+    /// Frames since the stimulus began.
     at: u64,
+    /// Frames of silence that were played before.
+    before: u64,
+}
+
+/// How it goes on after a block.
+#[derive(PartialEq, Eq)]
+enum Step {
+    On,
+    /// From the beginning, rehearsed.
+    Unsettled,
+    /// Not at all: there is a fault.
+    Stopped,
 }
 
 /// What came out.
@@ -72,13 +84,35 @@ impl Player {
         let slot = Slot::activate(name.clone(), vec![device], Adaptation::AsIs, in_channels, setup)
             .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
         let takes_notes = ports.note_input;
-        Ok(Player { name, slot, audio, in_channels, takes_notes, tempo: TempoMap::default(), at: 0 })
+        let tempo = TempoMap::default();
+        Ok(Player { name, slot, audio, in_channels, takes_notes, tempo, at: 0, before: 0 })
+    }
+
+    /// Lets an instrument play silence before everything else, as a render does.
+    fn play_before(&mut self) -> Result<Option<Turn>, RehearsalError> {
+        let (rate, block) = (self.audio.sample_rate, self.audio.block_size as usize);
+        for _ in 0..opening_blocks(self.setup()) {
+            let mut transport = self.tempo.transport_at(0, rate);
+            (transport.steady_frame, transport.playing) = (self.before, false);
+            self.slot.process(&mut Buffer::new(0, block), &[], &transport)?;
+            self.before += block as u64;
+            if let Some(Turn::Unsettled) = self.slot.pump(true)? {
+                return Ok(Some(Turn::Unsettled));
+            }
+        }
+        self.slot.settle();
+        Ok(None)
     }
 
     pub(super) fn in_channels(&self) -> usize {
         self.in_channels
     }
 
+    fn setup(&self) -> Setup {
+        Setup { sample_rate: self.audio.sample_rate, max_block: self.audio.block_size as usize }
+    }
+
+    /// The latency that it reports; of some devices right only after they have played.
     pub(super) fn latency(&self) -> u64 {
         self.slot.latency()
     }
@@ -101,8 +135,23 @@ impl Player {
         self.play(&stimulus, reporter)
     }
 
-    /// Plays to it. What goes wrong on the way is part of what came out.
+    /// Plays to it. What goes wrong on the way is part of what came out. A device that turns out not to be settled is
+    /// rehearsed, as in a render, and played to from the beginning.
     pub(super) fn play(&mut self, stimulus: &Stimulus, reporter: &mut Reporter) -> io::Result<Played> {
+        let (played, settled) = self.play_once(stimulus, reporter)?;
+        if settled {
+            return Ok(played);
+        }
+        if self.slot.rehearse(&self.tempo).is_err() {
+            let fault = Some(Fault::Failed { at_seconds: self.audio.sample_rate.seconds(self.at) });
+            return Ok(Played { fault, ..played });
+        }
+        (self.at, self.before) = (0, 0);
+        Ok(self.play_once(stimulus, reporter)?.0)
+    }
+
+    /// What came out, and whether the device was settled; if not, that is of no use.
+    fn play_once(&mut self, stimulus: &Stimulus, reporter: &mut Reporter) -> io::Result<(Played, bool)> {
         reporter.phase(Phase::Process, Some(&self.name))?;
         let frames = stimulus.sound.frames();
         let mut played = Played {
@@ -112,6 +161,16 @@ impl Player {
             fault: None,
             cost_seconds: 0.0,
         };
+        if self.takes_notes && self.in_channels == 0 && self.at + self.before == 0 {
+            match self.play_before() {
+                Ok(Some(Turn::Unsettled)) => return Ok((played, false)),
+                Ok(_) => {}
+                Err(_) => {
+                    played.fault = Some(Fault::Failed { at_seconds: 0.0 });
+                    return Ok((played, true));
+                }
+            }
+        }
         let mut events = stimulus.events.iter().peekable();
         let began = processor_seconds();
         for start in (0..frames).step_by(self.audio.block_size as usize) {
@@ -123,22 +182,24 @@ impl Player {
             let mut signal =
                 Buffer::from_channels(stimulus.sound.channels().map(|channel| channel[start..end].to_vec()).collect());
             signal.resize(end - start);
-            if !self.block(&mut signal, &now, &mut played, reporter) {
-                break;
+            match self.block(&mut signal, &now, &mut played, reporter) {
+                Step::On => {}
+                Step::Unsettled => return Ok((played, false)),
+                Step::Stopped => break,
             }
             reporter.advanced(end as u64, frames as u64);
         }
         played.cost_seconds = processor_seconds() - began;
         reporter.require_farm()?;
-        Ok(played)
+        Ok((played, true))
     }
 
-    /// Processes a block and adds what it gives. Whether it may go on.
-    fn block(&mut self, signal: &mut Buffer, events: &[Event], played: &mut Played, reporter: &mut Reporter) -> bool {
+    /// Processes a block and adds what it gives.
+    fn block(&mut self, signal: &mut Buffer, events: &[Event], played: &mut Played, reporter: &mut Reporter) -> Step {
         let frames = signal.frames();
         let rate = self.audio.sample_rate;
         let mut transport = self.tempo.transport_at(self.at as i64, rate);
-        transport.steady_frame = self.at;
+        transport.steady_frame = self.before + self.at;
         reporter.entering(&self.name, self.at);
         let at_seconds = |frame: usize| rate.seconds(self.at + frame as u64);
         if let Err(error) = self.slot.process(signal, events, &transport) {
@@ -146,7 +207,7 @@ impl Player {
                 ProcessError::NonFinite { frame, .. } => Fault::NotFinite { at_seconds: at_seconds(frame) },
                 ProcessError::Failed => Fault::Failed { at_seconds: at_seconds(0) },
             });
-            return false;
+            return Step::Stopped;
         }
         // A device without outputs leaves the signal as it was.
         if played.sound.channel_count() > 0 {
@@ -162,12 +223,16 @@ impl Player {
                 told.expect("a Vec takes all that is written");
             }
         }
+        let opening = self.at < opening_blocks(self.setup()) * u64::from(self.audio.block_size);
         self.at += frames as u64;
-        if self.slot.pump().is_err() {
-            played.fault = Some(Fault::Failed { at_seconds: rate.seconds(self.at) });
-            return false;
+        match self.slot.pump(opening) {
+            Ok(Some(Turn::Unsettled)) => Step::Unsettled,
+            Ok(Some(Turn::Told(_)) | None) => Step::On,
+            Err(_) => {
+                played.fault = Some(Fault::Failed { at_seconds: rate.seconds(self.at) });
+                Step::Stopped
+            }
         }
-        true
     }
 
     /// How long it sounds on now that nothing comes in, after what it has `played`.
@@ -190,7 +255,7 @@ impl Player {
                 cost_seconds: 0.0,
             };
             let mut signal = Buffer::new(self.in_channels, self.audio.block_size as usize);
-            if !self.block(&mut signal, &[], &mut tail, reporter) {
+            if self.block(&mut signal, &[], &mut tail, reporter) == Step::Stopped {
                 return Ok(TailSpan::Nothing);
             }
             let loud = |channel: &[f32]| channel.iter().rposition(|sample| sample.abs() >= threshold);
