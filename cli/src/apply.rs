@@ -6,7 +6,7 @@ use jobs::file::JobFile;
 use jobs::message::{FromWorker, ToWorker};
 use jobs::plan::Options;
 use presets::document::{Collector, Document, Mistake, Mistakes};
-use presets::{ChannelPolicy, DeviceSetup, spec};
+use presets::{ChannelPolicy, DeviceSetup, Value, spec};
 
 use crate::args::{ApplyArguments, Channels};
 use crate::examine::InWorker;
@@ -50,10 +50,11 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
                 let settings: Vec<String> = device
                     .settings
                     .iter()
-                    .map(|s| format!("{} = {}", s.name, s.text.clone().unwrap_or_else(|| s.value.to_string())))
+                    .map(|s| format!("{} = {}", s.name, s.text.clone().unwrap_or_else(|| plain(&s.value))))
                     .collect();
                 let settings = if settings.is_empty() { "as it comes".to_owned() } else { settings.join(", ") };
                 eprintln!("{}: {settings}; latency {} frames, removed", device.info.name, device.latency);
+                device.remarks.iter().for_each(|remark| eprintln!("{}: {remark}", device.info.name));
             }
             for file in &rendered.files {
                 let level =
@@ -71,6 +72,13 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
         }
         Ok(_) => Err(Trouble { words: "the worker answered something else".to_owned(), status: Status::SomeFailed }),
         Err(mishap) => Err(Trouble { words: workers::words(&mishap), status: Status::SomeFailed }),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => format!("\"{text}\""),
     }
 }
 

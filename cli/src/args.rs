@@ -13,8 +13,8 @@ pub(crate) struct Arguments {
 }
 
 // Not doc comments: rustdoc would take the brackets for links.
-const SPEC_HELP: &str = "clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: and lv2: likewise, or builtin:NAME[@...]";
-const DEVICE_HELP: &str = "A device of the chain, in order: clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: and lv2: likewise, or builtin:NAME[@...]";
+const SPEC_HELP: &str = "clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: and lv2: likewise, nam:FILE[@...], rnn:FILE[@...], or builtin:NAME[@...]";
+const DEVICE_HELP: &str = "A device of the chain, in order: clap:PATH_ID_OR_NAME[#ID][@Param=value,...], vst3: and lv2: likewise, nam:FILE[@...], rnn:FILE[@...], or builtin:NAME[@...]";
 
 /// The word of the built-in devices among the formats.
 pub(crate) const BUILTIN: &str = "builtin";
@@ -222,9 +222,9 @@ pub(crate) struct ProbeArguments {
 pub(crate) enum PresetCommand {
     /// Keep a device as it is with all its settings: a tone preset with its parameters, and its state beside it
     Capture(CaptureArguments),
-    /// Show the devices of a tone preset as they are with everything applied, or what a .vstpreset holds
+    /// Show the devices of a tone preset as they are with everything applied, or what a preset file of plugins holds
     Show {
-        /// A tone preset, or a .vstpreset
+        /// A tone preset, a .vstpreset, or of LV2 a .ttl file, a bundle or a state
         file: PathBuf,
         /// Print JSON
         #[arg(long)]

@@ -8,6 +8,7 @@ mod apply;
 mod args;
 mod cache;
 mod examine;
+mod interrupt;
 mod manifest;
 mod plugins;
 mod preset;
@@ -70,6 +71,11 @@ impl Trouble {
         Trouble::input(format!("{mistakes}\n{count} {noun}; nothing was rendered"))
     }
 
+    /// Interrupted, in words.
+    pub(crate) fn interrupted(words: String) -> Trouble {
+        Trouble { words, status: Status::Interrupted }
+    }
+
     /// What the system refused.
     pub(crate) fn system(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Trouble {
         Trouble::input(format!("{what}: {error}"))
@@ -78,6 +84,11 @@ impl Trouble {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if !matches!(arguments.command, Command::Worker)
+        && let Err(error) = interrupt::watch()
+    {
+        eprintln!("warning: interruptions end this command at once, since they cannot be waited for: {error}");
+    }
     let ended = match &arguments.command {
         Command::Worker => return render_worker::run(),
         Command::Render(arguments) => render::render(arguments),

@@ -4,7 +4,7 @@ mod list;
 
 use std::path::Path;
 
-use audio::device::{DeviceInfo, ParameterFlags};
+use audio::device::{DeviceInfo, Fact, ParameterFlags, TextSetting};
 use jobs::message::Examination;
 use presets::spec;
 use serde::Serialize;
@@ -86,7 +86,7 @@ pub(crate) fn marks(flags: ParameterFlags) -> Vec<&'static str> {
 
 /// An examination for people.
 fn table(examination: &Examination) -> String {
-    let Examination { info, ports, latency, parameters, files, .. } = examination;
+    let Examination { info, ports, latency, parameters, files, texts, about, remarks, .. } = examination;
     let mut text = who(info);
     let busses = |busses: &[audio::device::BusInfo]| -> String {
         let one = |bus: &audio::device::BusInfo| match bus.name.as_str() {
@@ -100,6 +100,16 @@ fn table(examination: &Examination) -> String {
     text += &format!("  latency  {latency} frames at 48000 Hz\n");
     if !files.is_empty() {
         text += &format!("  files    {}\n", files.join(", "));
+    }
+    let widest = about.iter().map(|fact| fact.name.chars().count()).max().unwrap_or(0);
+    if !about.is_empty() {
+        text += "  file\n";
+    }
+    for Fact { name, value } in about {
+        text += &format!("    {name:<widest$}  {value}\n");
+    }
+    for remark in remarks {
+        text += &format!("  remark   {remark}\n");
     }
     text += &format!("  {}\n", count(parameters.len(), "parameter"));
     for p in parameters {
@@ -115,6 +125,11 @@ fn table(examination: &Examination) -> String {
             if marks.is_empty() { "" } else { "  " },
             marks.join(", "),
         );
+    }
+    for TextSetting { id, name, value, read_only } in texts {
+        let value = value.as_ref().map_or_else(|| "a text".to_owned(), |value| format!("\"{value}\""));
+        let line = format!("    #{:<10} {name:<28} {value:<24} {}", id.0, if *read_only { "read-only" } else { "" });
+        text += &format!("{}\n", line.trim_end());
     }
     text
 }

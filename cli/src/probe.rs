@@ -177,10 +177,11 @@ fn named(arguments: &ProbeArguments, audio: AudioSettings, asking: &mut Asking) 
     let one = |text: &String| {
         let mut setup = spec::parse(text, Path::new("")).map_err(|error| Trouble::input(format!("{text}: {error}")))?;
         examine::locate(&mut setup, Path::new(""), asking).map_err(Trouble::input)?;
-        let ready = if setup.params.is_empty() {
+        let is_plain = setup.params.is_empty() && setup.state.is_none() && setup.preset.is_none();
+        let ready = if is_plain {
             Ok(())
         } else {
-            // Only the device knows what its parameters are called; dead ones are told like any other that is broken.
+            // Only the device knows what its parameters are called and which files its state refers to; dead ones are told like any other that is broken.
             match examine::look(&mut setup, Path::new(""), asking) {
                 Ok(examination) => {
                     examine::freeze(&mut setup, &examination)?;

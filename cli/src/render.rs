@@ -56,6 +56,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         state,
     };
     let lock = lock.expect("it was taken, for there is something to render");
+    crate::interrupt::leave_to_the_farm();
     let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
     known.add_finished(&left)?;
     let manifest = known.write()?;

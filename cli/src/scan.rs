@@ -6,14 +6,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use farm::{Candidate, Listing, Looked, WorkerCommand};
 use jobs::catalogue::search::Offer;
-use jobs::catalogue::{Broken, Catalogue, Changes, Entry, Fault, Found, Stamp, Step, Terms, decide, store};
+use jobs::catalogue::{Broken, Catalogue, Changes, Entry, Fault, Found, Stamp, Step, Terms, decide, libraries, store};
 use presets::PluginFormat;
 use presets::folders::Folders;
 
-use crate::Trouble;
 use crate::args::{ProcessArguments, ScanArguments};
 use crate::show::ScanShow;
 use crate::workers::{self, WorkFolder};
+use crate::{Trouble, interrupt};
 
 /// How often what was found so far is kept, so that a long scan that is broken off need not begin anew.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
@@ -28,6 +28,8 @@ pub(crate) struct Scanner {
     lines: bool,
     /// Where the catalogue is kept; none where it cannot be.
     store: Option<PathBuf>,
+    /// What the system's libraries look like.
+    libraries: String,
     known: Catalogue,
 }
 
@@ -107,7 +109,7 @@ impl Scanner {
             eprintln!("warning: {error}");
         }
         let (process, arguments) = (process.clone(), arguments.clone());
-        Scanner { process, arguments, again: false, lines: false, store, known }
+        Scanner { process, arguments, again: false, lines: false, store, libraries: libraries::look(), known }
     }
 
     /// Tells of each file; lists everything anew where `again` is set.
@@ -121,7 +123,7 @@ impl Scanner {
     }
 
     /// Looks at all files in the plugin folders of these formats, and lists those that are new or changed. Fails only if
-    /// a worker is needed and none can be started.
+    /// a worker is needed and none can be started, or if it is interrupted; what was found until then is kept.
     pub(crate) fn scan(&mut self, formats: &[PluginFormat]) -> Result<Scanned, Trouble> {
         let command = workers::command(&self.process)?;
         let mut scanned = Scanned { files: Vec::new(), listed: 0 };
@@ -135,10 +137,12 @@ impl Scanner {
     /// Looks at all files from outside, and says which of them are worth more than a look.
     fn look(&self, formats: &[PluginFormat], worker: &str, scanned: &mut Scanned) -> Vec<Wanted> {
         let limit_seconds = self.arguments.scan_timeout;
-        let terms = Terms { engine: jobs::ENGINE, worker, limit_seconds, again: self.again };
+        let terms =
+            Terms { engine: jobs::ENGINE, worker, limit_seconds, libraries: &self.libraries, again: self.again };
         let unread = |reason: &str| {
-            let (fault, worker) = (Fault::Unreadable, worker.to_owned());
-            Found::Broken(Broken { fault, reason: format!("it cannot be read: {reason}"), worker, limit_seconds })
+            let (reason, worker) = (format!("it cannot be read: {reason}"), worker.to_owned());
+            let libraries = self.libraries.clone();
+            Found::Broken(Broken { fault: Fault::Unreadable, reason, worker, limit_seconds, libraries })
         };
         let mut wanted = Vec::new();
         for &format in formats {
@@ -196,11 +200,14 @@ impl Scanner {
             command,
             workers: workers::count(self.arguments.workers),
             limit: Duration::from_secs_f64(self.arguments.scan_timeout),
+            libraries: self.libraries.clone(),
             state: folder.path().to_owned(),
         };
         let mut show = ScanShow::new(candidates.len(), self.lines);
-        let mut kept = Instant::now();
-        let listed = farm::list(&candidates, &listing, &mut |index, looked| {
+        let (mut kept, mut looked_at) = (Instant::now(), 0);
+        let scanning = interrupt::gently("files that are being listed may finish");
+        let listed = farm::list(&candidates, &listing, &|| scanning.is_asked(), &mut |index, looked| {
+            looked_at += 1;
             let Wanted { place, stamp, .. } = &wanted[index];
             let file = &mut scanned.files[*place];
             match looked {
@@ -226,7 +233,14 @@ impl Scanner {
             }
         });
         show.end();
-        listed.map_err(Trouble::input)
+        listed.map_err(Trouble::input)?;
+        if looked_at < candidates.len() {
+            return Err(Trouble::interrupted(format!(
+                "interrupted: {looked_at} of {} plugin files were looked at, and what was found is kept. Run the same command again to go on",
+                candidates.len()
+            )));
+        }
+        Ok(())
     }
 
     /// Takes changes over into what is known here and on disk, and empties them.

@@ -54,7 +54,7 @@ impl Client {
     }
 
     /// Sends a request and waits for its answer: [`FromWorker::Examined`], [`FromWorker::Captured`],
-    /// [`FromWorker::Probed`], [`FromWorker::Listed`] or, of a render, [`FromWorker::Finished`]. Anything else is a mishap;
+    /// [`FromWorker::Probed`], [`FromWorker::Listed`], [`FromWorker::Presets`] or, of a render, [`FromWorker::Finished`]. Anything else is a mishap;
     /// [`FromWorker::Failed`] comes as [`Cause::Refused`].
     pub fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
         let (answer, answered) = oneshot::channel();
@@ -180,6 +180,7 @@ impl Keeper {
                     | FromWorker::Captured(_)
                     | FromWorker::Probed(_)
                     | FromWorker::Listed { .. }
+                    | FromWorker::Presets { .. }
                     | FromWorker::Finished { .. }) => {
                         live.answered += 1;
                         self.live = Some(live);

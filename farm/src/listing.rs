@@ -52,6 +52,8 @@ pub struct Listing {
     pub workers: usize,
     /// Most time for each file.
     pub limit: Duration,
+    /// What the system's libraries look like, as [`jobs::catalogue::libraries::look`] tells.
+    pub libraries: String,
     /// The folder for logs and scratch.
     pub state: PathBuf,
 }
@@ -68,10 +70,12 @@ pub enum ListingError {
 }
 
 /// Looks at files in any order and tells of each by its place among the candidates. A file that crashes, hangs or is
-/// refused is told like any other. If no worker can be started, those that are left are not looked at.
+/// refused is told like any other. If no worker can be started, or once `is_stopped` says so, those that are left are not
+/// looked at.
 pub fn list(
     candidates: &[Candidate],
     listing: &Listing,
+    is_stopped: &(dyn Fn() -> bool + Sync),
     on_looked: &mut dyn FnMut(usize, Looked),
 ) -> Result<(), ListingError> {
     let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -82,7 +86,7 @@ pub fn list(
             let (tell, next, stopped) = (tell.clone(), &next, &stopped);
             scope.spawn(move || {
                 let mut client = None;
-                while !stopped.load(Ordering::Relaxed) {
+                while !stopped.load(Ordering::Relaxed) && !is_stopped() {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(candidate) = candidates.get(index) else { return };
                     let looked = look(candidate, listing, &mut client);
@@ -110,7 +114,8 @@ fn look(candidate: &Candidate, listing: &Listing, client: &mut Option<Client>) -
     let Candidate { format, path, known } = candidate;
     let broken = |fault, reason| {
         let worker = listing.command.program.display().to_string();
-        Found::Broken(Broken { fault, reason, worker, limit_seconds: listing.limit.as_secs_f64() })
+        let (limit_seconds, libraries) = (listing.limit.as_secs_f64(), listing.libraries.clone());
+        Found::Broken(Broken { fault, reason, worker, limit_seconds, libraries })
     };
     if path.to_str().is_none() {
         let found = broken(Fault::Unreadable, "its path is not Unicode. Rename it".to_owned());

@@ -549,6 +549,7 @@ fn kind(message: &FromWorker) -> &'static str {
         FromWorker::Captured(_) => "\"captured\"",
         FromWorker::Probed(_) => "\"probed\"",
         FromWorker::Listed { .. } => "\"listed\"",
+        FromWorker::Presets { .. } => "\"presets\"",
     }
 }
 

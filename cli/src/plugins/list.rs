@@ -5,14 +5,12 @@ use std::time::Instant;
 use audio::device::DeviceInfo;
 use jobs::catalogue::search::{Doubles, doubles, matches, one_form, others};
 use jobs::catalogue::{Broken, Fault, Found};
-use jobs::message::{FromWorker, ToWorker};
 use presets::PluginFormat;
 use serde::Serialize;
 
 use crate::args::{BUILTIN, ListArguments, ProcessArguments, ScanArguments};
 use crate::scan::{ScannedFile, Scanner, file_name};
 use crate::show::count;
-use crate::workers::Asking;
 use crate::{Status, Trouble, print_json, print_text};
 
 /// What came of a scan.
@@ -108,7 +106,7 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Status, Trouble> {
         |info: &DeviceInfo, file: &str| of_kind(info) && matches(words, &[&info.name, &info.vendor, &info.id, file]);
     let mut rows = Vec::new();
     if only.is_none_or(|only| only == BUILTIN) {
-        let wanted = builtin(process)?.into_iter().filter(|info| is_wanted(info, ""));
+        let wanted = render_worker::builtin().into_iter().filter(|info| is_wanted(info, ""));
         rows.extend(wanted.map(|info| Row { path: None, what: What::Info(info), also_in: Vec::new() }));
     }
     let scanned = Scanner::new(process, scan).scan(&formats(only))?;
@@ -135,14 +133,6 @@ pub(super) fn list(arguments: &ListArguments) -> Result<Status, Trouble> {
 /// The plugin formats that are meant.
 fn formats(only: Option<&str>) -> Vec<PluginFormat> {
     PluginFormat::ALL.into_iter().filter(|format| only.is_none_or(|only| only == format.word())).collect()
-}
-
-fn builtin(process: &ProcessArguments) -> Result<Vec<DeviceInfo>, Trouble> {
-    match Asking::new(process)?.ask(ToWorker::ListBuiltin) {
-        Ok(FromWorker::Listed { plugins }) => Ok(plugins),
-        Ok(_) => Err(Trouble::input("the worker answered something else")),
-        Err(mishap) => Err(Trouble::input(mishap)),
-    }
 }
 
 /// Rows for people, then how many there are, and what there is twice.

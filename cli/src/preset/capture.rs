@@ -208,6 +208,13 @@ fn settings(examination: &Examination, has_state: bool) -> (Vec<Setting>, Vec<Op
         settings.push(Setting { parameter: name, value: Value::Number(*value) });
         texts.push(remark);
     }
+    for text in examination.texts.iter().filter(|text| !text.read_only) {
+        if let Some(value) = &text.value {
+            let id = format!("#{}", text.id.0);
+            settings.push(Setting { parameter: id, value: Value::Text(value.clone()) });
+            texts.push(Some(text.name.clone()));
+        }
+    }
     (settings, texts)
 }
 
@@ -226,6 +233,13 @@ fn prove(setup: &DeviceSetup, captured: &Examination, asking: &mut Asking) -> Re
             Some(back) if back.to_bits() == value.to_bits() => {}
             Some(back) => differences.push(format!("{name} is {value}, and comes back as {back} with the preset")),
             None => differences.push(format!("{name} is {value}, and is gone with the preset")),
+        }
+    }
+    for text in captured.texts.iter().filter(|text| !text.read_only) {
+        let back = again.texts.iter().find(|again| again.id == text.id).and_then(|again| again.value.as_ref());
+        if let Some(value) = text.value.as_ref().filter(|value| back != Some(*value)) {
+            let back = back.map_or_else(String::new, |back| format!(", and comes back as \"{back}\" with the preset"));
+            differences.push(format!("{} is \"{value}\"{back}", text.name));
         }
     }
     if again.latency != captured.latency {

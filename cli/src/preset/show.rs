@@ -1,8 +1,10 @@
 //! What a preset file holds.
 
+mod lv2;
+
 use std::path::{Path, PathBuf};
 
-use audio::device::DeviceInfo;
+use audio::device::{DeviceInfo, TextSetting};
 use jobs::message::Examination;
 use jobs::plan::freeze;
 use presets::document::{Collector, Document};
@@ -20,8 +22,14 @@ use crate::{Status, Trouble, examine, print_json, print_text};
 /// `tonemill preset show`.
 pub(super) fn show(path: &Path, json: bool, process: &ProcessArguments) -> Result<Status, Trouble> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| Trouble::system(format!("cannot read {shown}"), error))?;
     let is_called = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
+    if is_called("ttl") || path.join("manifest.ttl").is_file() {
+        return lv2::show(path, json, process);
+    }
+    let bytes = std::fs::read(path).map_err(|error| Trouble::system(format!("cannot read {shown}"), error))?;
+    if presets::lv2preset::is_state(&bytes) {
+        return lv2::show(path, json, process);
+    }
     if vstpreset::is_vstpreset(&bytes) || is_called("vstpreset") {
         let file = vst_preset(path, &bytes).map_err(|error| Trouble::input(format!("{shown}: {error}")))?;
         return if json { print_json(&file) } else { print_text(&file.to_string()) };
@@ -31,7 +39,7 @@ pub(super) fn show(path: &Path, json: bool, process: &ProcessArguments) -> Resul
         Ok(text) if is_text(text) => tone_preset(path, bytes, json, process),
         _ if is_called("yaml") || is_called("yml") || is_called("json") => tone_preset(path, bytes, json, process),
         _ => Err(Trouble::input(format!(
-            "{shown} is neither a tone preset nor a .vstpreset. If it is the state of a plugin, only that plugin can read \
+            "{shown} is neither a tone preset nor a .vstpreset nor of LV2. If it is the state of a plugin, only that plugin can read \
              it: name it in a preset's device with state: {shown}, or try it with \
              tonemill apply IN OUT --device clap:PLUGIN@state={shown}"
         ))),
@@ -101,6 +109,8 @@ struct DeviceShown {
     /// In frames at 48000 Hz.
     latency: u64,
     parameters: Vec<ParameterShown>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    texts: Vec<TextSetting>,
 }
 
 #[derive(Serialize)]
@@ -151,7 +161,7 @@ fn device(placed: &PlacedDevice, asking: &mut Asking, collector: &Collector) -> 
         FileShown::of(path).map_err(|error| collector.mistake(place, format!("{}: {error}", path.display()))).ok()
     };
     let (state, preset) = (file(&setup.state, &placed.state), file(&setup.preset, &placed.preset));
-    let Examination { info, latency, parameters, .. } = examination;
+    let Examination { info, latency, parameters, texts, .. } = examination;
     let shown = |p: jobs::message::ExaminedParameter| ParameterShown {
         id: p.parameter.id.0,
         set: sets(&setup, p.parameter.id.0),
@@ -161,7 +171,7 @@ fn device(placed: &PlacedDevice, asking: &mut Asking, collector: &Collector) -> 
         marks: marks(p.parameter.flags),
     };
     let parameters = parameters.into_iter().map(shown).collect();
-    Some(DeviceShown { info, state, preset, latency, parameters })
+    Some(DeviceShown { info, state, preset, latency, parameters, texts })
 }
 
 /// Whether a frozen setup sets a parameter.
@@ -197,6 +207,10 @@ impl std::fmt::Display for PresetShown {
                 let line =
                     format!("    #{:<10} {:<28} {:<24} {}", p.id, p.name, in_words(p.value, &p.text), marks.join(", "));
                 writeln!(f, "{}", line.trim_end())?;
+            }
+            for text in &device.texts {
+                let value = text.value.as_ref().map_or_else(|| "a text".to_owned(), |value| format!("\"{value}\""));
+                writeln!(f, "    #{:<10} {:<28} {value}", text.id.0, text.name)?;
             }
         }
         Ok(())

@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         each_file_is_listed_in_a_process_of_its_own,
         a_file_that_crashes_hangs_or_is_refused_costs_only_itself,
         a_file_with_the_content_that_is_known_is_not_asked_about,
+        files_that_are_left_when_it_is_stopped_are_not_looked_at,
         a_file_that_cannot_be_read_is_told_without_asking,
         no_file_is_blamed_for_a_worker_that_cannot_start,
         no_files_are_listed_at_once,
@@ -34,14 +35,18 @@ fn candidates(stage: &Stage, names: &[&str]) -> Vec<Candidate> {
     names.iter().map(make).collect()
 }
 
+fn listing(stage: &Stage, workers: usize) -> Listing {
+    let (command, limit, libraries) = (stage.command(), Duration::from_secs(3), "these".to_owned());
+    Listing { command, workers, limit, libraries, state: stage.state() }
+}
+
 fn list(
     stage: &Stage,
     candidates: &[Candidate],
     workers: usize,
 ) -> (BTreeMap<usize, Looked>, Result<(), ListingError>) {
-    let listing = Listing { command: stage.command(), workers, limit: Duration::from_secs(3), state: stage.state() };
     let mut all = BTreeMap::new();
-    let ended = farm::list(candidates, &listing, &mut |index, looked| {
+    let ended = farm::list(candidates, &listing(stage, workers), &|| false, &mut |index, looked| {
         assert!(all.insert(index, looked).is_none(), "{index} was told twice");
     });
     (all, ended)
@@ -90,7 +95,8 @@ fn a_file_that_crashes_hangs_or_is_refused_costs_only_itself() {
     assert_eq!(fault(2), (Fault::Hung, "the device \"hang\" did not advance for 3 s while loading"));
     assert_eq!(fault(3), (Fault::Refused, "the fake cannot do this. Ask another."));
     assert!(matches!(&looked[&4], Looked::Listed { found: Found::Plugins(_), .. }), "its answer was good");
-    let Broken { worker, limit_seconds, .. } = broken(&looked[&2]);
+    let Broken { worker, limit_seconds, libraries, .. } = broken(&looked[&2]);
+    assert_eq!(libraries, "these");
     assert_eq!((worker, *limit_seconds), (&stage.command().program.display().to_string(), 3.0));
     stage.assert_nothing_is_left();
 }
@@ -108,6 +114,24 @@ fn a_file_with_the_content_that_is_known_is_not_asked_about() {
     let (looked, ended) = list(&stage, &files[..1], 1);
     ended.unwrap();
     assert_eq!(looked[&0], Looked::Unchanged);
+}
+
+fn files_that_are_left_when_it_is_stopped_are_not_looked_at() {
+    let stage = Stage::new();
+    let files = candidates(&stage, &["a", "b", "c"]);
+    let stopped = std::sync::atomic::AtomicBool::new(false);
+    let mut told = Vec::new();
+    farm::list(
+        &files,
+        &listing(&stage, 1),
+        &|| stopped.swap(true, std::sync::atomic::Ordering::Relaxed),
+        &mut |index, _| {
+            told.push(index);
+        },
+    )
+    .unwrap();
+    assert_eq!(told, [0], "the one that was begun is ended");
+    stage.assert_nothing_is_left();
 }
 
 fn a_file_that_cannot_be_read_is_told_without_asking() {

@@ -42,7 +42,10 @@ pub fn serve() {
             ToWorker::List { path, .. } => {
                 list(&mut connection, &path.file_name().expect("a plugin has a name").to_string_lossy());
             }
-            ToWorker::Examine { .. } | ToWorker::Capture { .. } | ToWorker::Probe { .. } => std::process::abort(),
+            ToWorker::Examine { .. }
+            | ToWorker::Capture { .. }
+            | ToWorker::Probe { .. }
+            | ToWorker::ReadPresets { .. } => std::process::abort(),
         }
     }
 }
