@@ -11,7 +11,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tonemill-score", &["audio"]),
     ("tonemill-presets", &["audio"]),
     ("tonemill-host", &["audio", "presets"]),
-    ("tonemill-devices", &["audio", "presets"]),
+    ("tonemill-neural", &[]),
+    ("tonemill-devices", &["audio", "presets", "neural"]),
     ("tonemill-mix", &["audio", "score"]),
     ("tonemill-jobs", &["audio", "score", "presets"]),
     ("tonemill-render-worker", &["audio", "score", "presets", "host", "devices", "mix", "jobs"]),
@@ -88,17 +89,39 @@ fn crates_use_only_what_the_house_allows() {
     }
 }
 
+/// The one file of `neural` that may be unsafe: it calls SIMD intrinsics.
+const SIMD: &str = "src/simd/path.rs";
+
 #[test]
-fn only_the_host_and_the_fixtures_may_be_unsafe() {
+fn only_the_host_the_fixtures_and_one_file_of_simd_may_be_unsafe() {
     for package in metadata()["packages"].as_array().unwrap().iter().filter(|p| p["source"].is_null()) {
         let name = package["name"].as_str().unwrap();
         let manifest = std::fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
         let inherits = manifest.contains("[lints]\nworkspace = true");
-        let may_be_unsafe = ["tonemill-host", "tonemill-fixtures"].contains(&name);
-        assert_eq!(inherits, !may_be_unsafe, "{name}: the workspace's lints forbid unsafe code everywhere else");
+        let own_lints = ["tonemill-host", "tonemill-fixtures", "tonemill-neural"].contains(&name);
+        assert_eq!(inherits, !own_lints, "{name}: the workspace's lints forbid unsafe code everywhere else");
+        if name == "tonemill-neural" {
+            assert!(manifest.contains("[lints.rust]\nunsafe_code = \"deny\""), "{name} denies unsafe code itself");
+        }
     }
     let workspace = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).unwrap();
     assert!(workspace.contains("unsafe_code = \"forbid\""));
+    let neural = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../neural");
+    let mut folders = vec![neural.clone()];
+    let mut allowing = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && std::fs::read_to_string(&path).unwrap().contains("unsafe_code")
+            {
+                allowing.push(path.strip_prefix(&neural).unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(allowing, [std::path::Path::new(SIMD)], "files of neural that lift the ban on unsafe code");
 }
 
 /// Tests cannot see by a value that it is missing: one of their own dependencies turns it on for all of them.

@@ -112,6 +112,53 @@ fn thirty_five_of_thirty_six_plugins_give_the_same_bits_as_clap_and_as_vst3() {
     assert!(silent.is_empty(), "{silent:?}");
 }
 
+/// Plugins that tell their latency, or ask for a restart, only after their first block.
+const UNSETTLED: [(&str, &str, u64); 5] = [
+    ("clap", "lsp-plugins.clap, id: in.lsp-plug.limiter_stereo", 240),
+    ("vst3", "lsp-plugins.vst3, id: Limiter Stereo", 240),
+    ("vst3", "lsp-plugins.vst3, id: Loudness Compensator Stereo", 4096),
+    ("clap", "ZaMaximX2.clap, params: { Threshold: -1 }", 480),
+    ("vst3", "ZaMaximX2.vst3, params: { Threshold: -1 }", 480),
+];
+
+#[test]
+fn plugins_that_know_their_latency_only_after_a_block_lose_nothing_and_are_on_time() {
+    let place = Place::new();
+    let Some(trixie) = Trixie::new(&place) else { return };
+    // Clicks from the very first frame on, too soft for any limiter.
+    let mut click = vec![0.0; 24_000];
+    for frame in [0, 31, 511, 512, 700, 5000, 12_000] {
+        click[frame] = 0.01;
+    }
+    place.wav("clicks.wav", 48_000, &[click.clone(), click.clone()]);
+    let tone = |(index, (format, device, _)): (usize, &(&str, &str, u64))| {
+        format!("  - {{ name: t{index}, chain: [{{ {format}: {device} }}] }}\n")
+    };
+    let tones: String = UNSETTLED.iter().enumerate().map(tone).collect();
+    let rest = "inputs: { di: { files: clicks.wav } }\noutput: { path: \"out/{tone}.wav\", bits: 32f }\n";
+    place.write("job.yaml", format!("tonemill: 1\ntones:\n{tones}{rest}"));
+    let ran = trixie.run(&place, &["render", "job.yaml"]).expect(0);
+    assert!(!ran.err.contains("while rendering") && !ran.err.contains("restarted"), "{}", ran.err);
+    let manifest = place.manifest("out/manifest.jsonl");
+    for (index, (format, device, latency)) in UNSETTLED.iter().enumerate() {
+        let name = format!("t{index}.wav");
+        let sound = read_wav(&place.path(&format!("out/{name}")));
+        let highest = |from: usize, to: usize| {
+            let loud = |frame: &usize| sound[0][*frame].abs();
+            (from..to).max_by(|a, b| loud(a).total_cmp(&loud(b))).unwrap()
+        };
+        for (from, click, to) in
+            [(0, 0, 16), (16, 31, 100), (600, 700, 1000), (4500, 5000, 5500), (11_000, 12_000, 13_000)]
+        {
+            assert_eq!(highest(from, to), click, "{format}: {device}");
+        }
+        // All clicks come out alike, the first one too.
+        assert!((sound[0][0] / sound[0][12_000] - 1.0).abs() < 0.01, "{format}: {device}: {}", sound[0][0]);
+        let line = manifest.iter().find(|line| line["file"]["path"].as_str().unwrap().ends_with(&name)).unwrap();
+        assert_eq!(line["file"]["latency_removed"], *latency, "{format}: {device}");
+    }
+}
+
 /// The instruments that play the song's first voice, and whether two renders of each are the same.
 const PLAYERS: [(&str, &str, bool); 5] = [
     ("piano", "{ vst3: mda-vst3.vst3, id: mda Piano }", true),

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tonemill_fixtures::vst3;
-use tonemill_tests::{Place, Ran, files_below, fixtures, sine, tonemill};
+use tonemill_tests::{Place, Ran, alive_with, files_below, fixtures, sine, tonemill};
 
 const GAIN: &str = "org.tonemill.fixture.gain";
 
@@ -142,6 +144,8 @@ fn a_second_scan_starts_no_worker_and_changes_nothing() {
     assert_eq!(second["listed"], 0);
     assert_eq!((&second["files"], &second["plugins"]), (&first["files"], &first["plugins"]));
     assert_eq!(list(&place, &["--format", "vst3", "--worker", &worker, "fixture", "gain"]).len(), 1);
+    // The built-in devices need none either.
+    assert!(ids(&list(&place, &["--worker", &worker, "soundfont"])).contains(&"soundfont"));
     assert_eq!(listed_ms(&place), before);
     assert_eq!(fs::read(place.cache().join("plugins.json")).unwrap(), catalogue);
     // That worker is noticed where one is needed.
@@ -211,6 +215,78 @@ fn a_file_that_hung_is_tried_again_with_more_time_only() {
     let more = listed_with("2");
     assert!(more > first);
     assert_eq!(listed_with("1"), more);
+}
+
+#[test]
+fn a_refused_file_is_tried_again_once_there_is_another_library() {
+    let place = Place::new();
+    place.write("plugins/torn.clap", "no plugin at all");
+    clap(&place, "plugins/many.clap");
+    fs::create_dir(place.path("libraries")).unwrap();
+    let scan = || {
+        let mut command = place.command(&["plugins", "scan", "--format", "clap", "--json"]);
+        command.env("CLAP_PATH", place.path("plugins")).env("LD_LIBRARY_PATH", place.path("libraries"));
+        let ran = Ran::from(command.output().unwrap()).expect(0);
+        (serde_json::from_str::<Value>(&ran.out).unwrap()["listed"].as_u64().unwrap(), listed_ms(&place))
+    };
+    let (_, first) = scan();
+    assert_eq!(scan(), (0, first.clone()));
+    place.write("libraries/libnew.so", "");
+    let (listed, second) = scan();
+    assert!(listed >= 1 && second["plugins/torn.clap"] > first["plugins/torn.clap"], "{first:?} {second:?}");
+    assert_eq!(second["plugins/many.clap"], first["plugins/many.clap"], "what is good is not tried again");
+    assert_eq!(scan(), (0, second));
+}
+
+/// Starts a scan whose second file hangs, and interrupts it there.
+fn interrupted(place: &Place, seconds: &str, times: usize) -> Ran {
+    for name in ["gain", "hang-on-load", "sine"] {
+        bundle(place, name);
+    }
+    let mut command =
+        place.command(&["plugins", "scan", "--format", "vst3", "--workers", "1", "--scan-timeout", seconds]);
+    command.env("VST3_PATH", place.path("plugins")).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut err = String::new();
+    for word in ["gain.vst3: 1 plugin", "stopping: ", "interrupted"].into_iter().take(times + 1) {
+        while !err.contains(word) {
+            err += &(lines.next().unwrap_or_else(|| panic!("it ended before it said {word:?}: {err}")) + "\n");
+        }
+        if word != "interrupted" && err.matches("stopping: ").count() < times {
+            std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        }
+    }
+    err.extend(lines.map(|line| line + "\n"));
+    let output = child.wait_with_output().unwrap();
+    Ran { err, ..output.into() }
+}
+
+#[test]
+fn an_interrupted_scan_ends_the_file_that_it_is_at_and_keeps_what_it_found() {
+    let place = Place::new();
+    interrupted(&place, "2", 1).expect(75).says(&["interrupt again to end at once", "interrupted: 2 of "]);
+    let entries = entries(&place);
+    assert_eq!(entries.keys().collect::<Vec<_>>(), ["plugins/gain.vst3", "plugins/hang-on-load.vst3"]);
+    let ran = run(&place, &["plugins", "scan", "--format", "vst3", "--scan-timeout", "2"]).expect(0);
+    assert!(!ran.err.contains("gain.vst3") && ran.err.contains("sine.vst3: 1 plugin"), "{}", ran.err);
+}
+
+#[test]
+fn a_scan_that_is_interrupted_twice_ends_at_once() {
+    let place = Place::new();
+    let ran = interrupted(&place, "600", 2).expect(75);
+    assert!(ran.err.ends_with("interrupted\n"), "{}", ran.err);
+    // Its worker ends with it, as soon as the system gets to that.
+    let begun = std::time::Instant::now();
+    loop {
+        let left = alive_with(place.cache().to_str().unwrap());
+        if left.is_empty() {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{left:?} goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

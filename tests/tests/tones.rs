@@ -200,3 +200,29 @@ fn two_runs_on_one_output_folder_do_not_mix() {
     }
     assert_eq!(place.manifest("out/manifest.jsonl").len(), 1);
 }
+
+#[test]
+fn a_latency_that_is_told_only_after_the_first_block_is_removed_all_the_same() {
+    let place = Place::new();
+    let take = vec![sine(48_000, 440.0, 0.5, 20_000); 2];
+    place.wav("di/take.wav", 48_000, &take);
+    let device = |id: &str| format!("{{ clap: FIXTURE, id: org.tonemill.fixture.{id} }}");
+    let chain = |ids: &[&str]| ids.iter().map(|id| device(id)).collect::<Vec<_>>().join(", ");
+    let tones = format!(
+        "  - {{ name: one, chain: [{}] }}\n  - {{ name: two, chain: [{}] }}",
+        chain(&["restart"]),
+        chain(&["restart", "passthrough", "restart", "latency"])
+    );
+    job(&place, &tones, FLOAT);
+    let ran = place.run(&["render", "job.yaml"]).expect(0);
+    assert!(!ran.err.contains("latency") && !ran.err.contains("restart"), "{}", ran.err);
+    let manifest = place.manifest("out/manifest.jsonl");
+    for (tone, late) in [("one", 64), ("two", 64 + 64 + 256)] {
+        assert_eq!(read_wav(&place.path(&format!("out/{tone}/take.wav"))), take, "{tone}");
+        let line = manifest.iter().find(|line| line["file"]["path"].as_str().unwrap().contains(tone)).unwrap();
+        assert_eq!(line["file"]["latency_removed"], late, "{tone}");
+        assert_eq!(line["devices"][0]["latency"], 64, "{tone}");
+        assert!(line["devices"][0]["remarks"][0].as_str().unwrap().starts_with("rehearsed"), "{line}");
+        assert!(line["devices"][1].get("remarks").is_none(), "{line}");
+    }
+}
