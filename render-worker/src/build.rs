@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use audio::device::{DeviceError, Setup};
+use audio::device::{BusInfo, DeviceError, Setup};
 use jobs::channels::{self, Adaptation};
 use jobs::manifest::DeviceRecord;
 use jobs::message::{Failure, Phase, SettingProblem};
@@ -117,6 +117,8 @@ fn slot(
             instances = channels;
         }
     }
+    let others = if notes { ports.outputs.get(1..).unwrap_or_default() } else { &[] };
+    builder.built.warnings.extend(unheard(others).map(|words| format!("{place}: {name}: {words}")));
     let info = device.info().clone();
     let mut devices = vec![device];
     while devices.len() < instances {
@@ -139,6 +141,14 @@ fn slot(
     }
     builder.built.devices.push(DeviceRecord { place, info, mode, latency, settings, remarks, verdict: None });
     Ok(slot)
+}
+
+/// Outputs of an instrument beside its first one, which is all that a track takes.
+fn unheard(others: &[BusInfo]) -> Option<String> {
+    const MOST_NAMED: usize = 6;
+    let names: Vec<&str> = others.iter().take(MOST_NAMED).map(|bus| bus.name.as_str()).collect();
+    let more = if others.len() > MOST_NAMED { ", ..." } else { "" };
+    (!names.is_empty()).then(|| format!("only its first output is heard; not heard: {}{more}", names.join(", ")))
 }
 
 /// A device with its settings as it understood them.

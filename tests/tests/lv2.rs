@@ -59,6 +59,24 @@ fn an_instrument_that_computes_its_sound_in_the_background_sounds_from_the_first
 }
 
 #[test]
+fn outputs_of_an_instrument_that_a_track_does_not_take_are_told() {
+    let place = Place::new();
+    lv2::bundle(&place.path("plugins"), "fixtures");
+    place.write("notes.mid", tonemill_tests::midi(0, 480, &[b"\0\x90\x3c\x40\x83\x60\x80\x3c\0\0\xff\x2f\0"]));
+    let track = |name: &str| {
+        let instrument = format!("{{ lv2: '{}' }}", lv2::uri(name));
+        format!("    {name}: {{ midi: {{ file: notes.mid }}, instrument: {instrument} }}\n")
+    };
+    let tracks = track("drums") + &track("background");
+    let output = "output: { path: 'out/{name}.wav', bits: 32f, length: 1 s, deliver: [tracks] }\n";
+    place.write("job.yaml", format!("tonemill: 1\nsession:\n  tracks:\n{tracks}{output}"));
+    let ran = place.run(&["render", "job.yaml"]).expect(0);
+    let told = "drums: Fixture drums: only its first output is heard; not heard: ";
+    assert!(ran.err.contains(told) && ran.err.contains("Snare"), "{}", ran.err);
+    assert!(!ran.err.contains("background: Fixture background: only"), "{}", ran.err);
+}
+
+#[test]
 fn a_file_of_a_plugin_is_relative_to_its_preset_checked_and_in_the_manifest() {
     let place = Place::new();
     lv2::bundle(&place.path("plugins"), "fixtures");
