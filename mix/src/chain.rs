@@ -2,6 +2,7 @@
 
 use audio::device::ProcessError;
 use audio::{Buffer, Event, Transport};
+use score::TempoMap;
 
 use crate::graph::Watch;
 use crate::slot::Slot;
@@ -46,16 +47,17 @@ impl Chain {
         Ok(())
     }
 
-    /// Lets the first device, an instrument, play a block of silence that goes nowhere.
+    /// Lets the first device, an instrument, play a block of silence that goes nowhere; see [`Slot::play_silence`].
     pub(crate) fn preroll(
         &mut self,
-        signal: &mut Buffer,
-        transport: &Transport,
+        tempo: &TempoMap,
+        steady: u64,
+        before: u64,
         watch: &mut dyn Watch,
     ) -> Result<(), (String, ProcessError)> {
         let Some(slot) = self.slots.first_mut() else { return Ok(()) };
         watch.entering(slot.name(), 0);
-        slot.process(signal, &[], transport).map_err(|error| (slot.name().to_owned(), error))
+        slot.play_silence(tempo, steady, before).map_err(|error| (slot.name().to_owned(), error))
     }
 
     pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {

@@ -6,7 +6,7 @@ use score::TempoMap;
 
 use crate::chain::Chain;
 use crate::delay::DelayLine;
-use crate::slot::{Slot, Turn, opening_blocks};
+use crate::slot::{Slot, Turn, opening_frames};
 use crate::strip::{self, Edge, Level, Source, Strip, StripId};
 use crate::tap::{Running, Tap, TapPoint};
 
@@ -201,7 +201,7 @@ impl Graph {
         let mut notes = Vec::new();
         let mut frame = 0;
         let mut cut = Buffer::default();
-        let opening = self.opening_blocks() * self.block as u64;
+        let opening = self.opening_frames();
         let preroll = self.preroll(&mut notes, watch)?;
         while running.iter().any(|r| !r.is_done()) {
             for index in 0..self.nodes.len() {
@@ -232,9 +232,9 @@ impl Graph {
         Ok(notes)
     }
 
-    /// Blocks at the beginning in which devices may still ask to begin again.
-    fn opening_blocks(&self) -> u64 {
-        opening_blocks(Setup { sample_rate: self.sample_rate, max_block: self.block })
+    /// Frames at the beginning in which devices may still ask to begin again.
+    fn opening_frames(&self) -> u64 {
+        opening_frames(Setup { sample_rate: self.sample_rate, max_block: self.block })
     }
 
     /// Lets every instrument play silence, which nobody hears: some lose the notes of their first block, while they
@@ -244,18 +244,11 @@ impl Graph {
         if !self.nodes.iter().any(is_instrument) {
             return Ok(0);
         }
-        let blocks = self.opening_blocks();
-        let frames = blocks * self.block as u64;
+        let frames = self.opening_frames();
         let mut unsettled = Vec::new();
         for (index, node) in self.nodes.iter_mut().enumerate().filter(|(_, node)| is_instrument(node)) {
-            for block in 0..blocks {
-                let steady_frame = block * self.block as u64;
-                let music = steady_frame as i64 - frames as i64;
-                let mut transport = self.tempo.transport_at(music, self.sample_rate);
-                (transport.steady_frame, transport.playing) = (steady_frame, false);
-                node.input.resize(self.block);
-                copy(&node.input, 0..self.block, &mut node.part);
-                let played = node.strip.chain.preroll(&mut node.part, &transport, watch);
+            for steady in (0..frames).step_by(self.block) {
+                let played = node.strip.chain.preroll(&self.tempo, steady, frames, watch);
                 played.map_err(|(device, source)| RenderError::Process {
                     place: node.strip.name.clone(),
                     device,

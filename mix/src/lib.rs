@@ -14,6 +14,6 @@ mod tap;
 
 pub use chain::Chain;
 pub use graph::{Graph, GraphError, RenderError, Watch};
-pub use slot::{RehearsalError, Slot, Turn, opening_blocks, plausible_latency};
+pub use slot::{RehearsalError, Slot, Turn, opening_frames, plausible_latency};
 pub use strip::{Level, Source, Strip, StripId};
 pub use tap::{Tap, TapEnd, TapPoint};

@@ -64,12 +64,9 @@ impl Slot {
     /// learn while they play: the latency of a setting that reaches them with the first block, or one that they work
     /// out then. Not for every device, because in some the silence leaves traces.
     pub fn rehearse(&mut self, tempo: &TempoMap) -> Result<(), RehearsalError> {
-        let (rate, frames) = (self.setup.sample_rate, self.setup.max_block);
-        for block in 0..opening_blocks(self.setup) {
-            let mut transport = tempo.transport_at(0, rate);
-            (transport.steady_frame, transport.playing) = (block * frames as u64, false);
-            let mut silence = Buffer::new(self.in_channels, frames);
-            self.process(&mut silence, &[], &transport)?;
+        let frames = opening_frames(self.setup);
+        for steady in (0..frames).step_by(self.setup.max_block) {
+            self.play_silence(tempo, steady, frames)?;
             // What it asks for is granted at the end.
             for active in &mut self.instances {
                 active.device.pump();
@@ -81,6 +78,13 @@ impl Slot {
         }
         self.rehearsed = true;
         Ok(())
+    }
+
+    /// Plays the block of silence that begins with frame `steady` of `before`, all of which come before the music.
+    pub fn play_silence(&mut self, tempo: &TempoMap, steady: u64, before: u64) -> Result<(), ProcessError> {
+        let mut transport = tempo.transport_at(steady as i64 - before as i64, self.setup.sample_rate);
+        (transport.steady_frame, transport.playing) = (steady, false);
+        self.process(&mut Buffer::new(self.in_channels, self.setup.max_block), &[], &transport)
     }
 
     /// Waits until nothing goes on in the devices beside the calls to them.
@@ -270,9 +274,9 @@ pub enum RehearsalError {
 /// How long a render is barely begun, in seconds, rounded up to whole blocks.
 const OPENING_SECONDS: f64 = 0.1;
 
-/// Blocks in which a render can still begin again, and for which devices play silence where they do.
-pub fn opening_blocks(setup: Setup) -> u64 {
-    (OPENING_SECONDS * setup.sample_rate.hz() / setup.max_block as f64).ceil() as u64
+/// Frames, whole blocks of them, in which a render can still begin again, and for which devices play silence before it.
+pub fn opening_frames(setup: Setup) -> u64 {
+    ((OPENING_SECONDS * setup.sample_rate.hz()).ceil() as u64).next_multiple_of(setup.max_block as u64)
 }
 
 fn buffers(busses: &[BusInfo], setup: Setup) -> Vec<Buffer> {

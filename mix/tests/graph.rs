@@ -11,7 +11,7 @@ use audio::{Block, Buffer, Device, EventBody, SampleRate};
 use score::{TempoMap, TimedEvent};
 use tonemill_mix::{
     Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch,
-    opening_blocks,
+    opening_frames,
 };
 
 const RATE: SampleRate = SampleRate(48_000);
@@ -329,7 +329,7 @@ fn a_device_that_asks_for_a_restart_whenever_it_is_activated_loses_nothing_once_
     slot.rehearse(&TempoMap::default()).unwrap();
     let (out, notes) = render_ramp(vec![slot]).unwrap();
     // While the render opens its request is known to change nothing. Later, it is granted and told.
-    let opening = opening_blocks(Setup { sample_rate: RATE, max_block: BLOCK }) as usize * BLOCK;
+    let opening = opening_frames(Setup { sample_rate: RATE, max_block: BLOCK });
     assert!(opening > 1000 && out == ramp(1, 1000), "{opening}");
     assert_eq!(notes, Vec::<String>::new());
 }

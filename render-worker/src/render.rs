@@ -21,17 +21,44 @@ use crate::report::Reporter;
 
 /// Renders a task and answers. Devices are destroyed after the answer: what they do then harms no finished file.
 pub(crate) fn render(task: &Task, reporter: &mut Reporter) -> io::Result<()> {
+    let started = Instant::now();
+    let mut unsettled = BTreeSet::new();
     let mut chains = Vec::new();
-    match attempt(task, &mut chains, reporter) {
-        Ok(rendered) => reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?,
-        Err(BuildError::Task(failure)) => reporter.send(&FromWorker::Failed(failure))?,
-        Err(BuildError::Farm(error)) => return Err(error),
+    loop {
+        match attempt(task, started, &unsettled, &mut chains, reporter) {
+            Ok(rendered) => reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?,
+            Err(Stop::Build(BuildError::Task(failure))) => reporter.send(&FromWorker::Failed(failure))?,
+            Err(Stop::Build(BuildError::Farm(error))) => return Err(error),
+            // Rehearsed devices are never found unsettled again, so this ends.
+            Err(Stop::Unsettled(found)) => {
+                unsettled.extend(found);
+                destroy(&mut chains, reporter)?;
+                continue;
+            }
+        }
+        return destroy(&mut chains, reporter);
     }
-    for slot in chains.into_iter().flat_map(Chain::into_slots) {
+}
+
+fn destroy(chains: &mut Vec<Chain>, reporter: &mut Reporter) -> io::Result<()> {
+    for slot in chains.drain(..).flat_map(Chain::into_slots) {
         reporter.phase(Phase::Destroy, Some(slot.name()))?;
         drop(slot.deactivate());
     }
     Ok(())
+}
+
+/// Why an attempt gave no files.
+enum Stop {
+    Build(BuildError),
+    /// Devices turned out to be later than they said when the sound had barely begun: again, with these rehearsed.
+    Unsettled(Vec<(StripId, usize)>),
+}
+
+impl<E: Into<BuildError>> From<E> for Stop {
+    fn from(error: E) -> Stop {
+        Stop::Build(error.into())
+    }
 }
 
 /// The strips of a task before they become a graph.
@@ -43,36 +70,13 @@ struct Desk {
     built: Built,
 }
 
-fn attempt(task: &Task, chains: &mut Vec<Chain>, reporter: &mut Reporter) -> Result<Rendered, BuildError> {
-    let started = Instant::now();
-    let mut unsettled = BTreeSet::new();
-    loop {
-        match take(task, started, &unsettled, chains, reporter)? {
-            Take::Done(rendered) => return Ok(*rendered),
-            // Rehearsed devices are never found unsettled again, so this ends.
-            Take::Unsettled(found) => unsettled.extend(found),
-        }
-        for slot in std::mem::take(chains).into_iter().flat_map(Chain::into_slots) {
-            reporter.phase(Phase::Destroy, Some(slot.name()))?;
-            drop(slot.deactivate());
-        }
-    }
-}
-
-/// What came of rendering from the beginning.
-enum Take {
-    Done(Box<Rendered>),
-    /// Devices were found to be later than they said; nothing is written.
-    Unsettled(Vec<(StripId, usize)>),
-}
-
-fn take(
+fn attempt(
     task: &Task,
     started: Instant,
     unsettled: &BTreeSet<(StripId, usize)>,
     chains: &mut Vec<Chain>,
     reporter: &mut Reporter,
-) -> Result<Take, BuildError> {
+) -> Result<Rendered, Stop> {
     let rate = task.audio.sample_rate;
     let setup = Setup { sample_rate: rate, max_block: task.audio.block_size as usize };
     let desk = match &task.render {
@@ -93,11 +97,7 @@ fn take(
     let latencies: Vec<u64> = taps.iter().map(|tap| graph.latency(tap)).collect();
     *chains = graph.into_chains();
     let rendered = Instant::now();
-    let published = outcome.and_then(|written| {
-        let notes = match written {
-            Written::Whole(notes) => notes,
-            Written::Unsettled(found) => return Ok(Err(found)),
-        };
+    let published = outcome.and_then(|notes| {
         reporter.require_farm()?;
         reporter.phase(Phase::Write, None)?;
         let mut done: Vec<RenderedFile> = Vec::with_capacity(files.len());
@@ -105,19 +105,16 @@ fn take(
             let file = files.remove(0);
             done.push(file.publish(latencies[done.len()]).map_err(publish_failure)?);
         }
-        Ok(Ok((done, notes)))
+        Ok::<_, Stop>((done, notes))
     });
     files.into_iter().for_each(Unfinished::discard);
-    let (files, notes) = match published? {
-        Ok(published) => published,
-        Err(found) => return Ok(Take::Unsettled(found)),
-    };
+    let (files, notes) = published?;
     let mut warnings = built.warnings;
     warnings.extend(notes);
     warnings.extend(files.iter().filter(|file| file.clipped_samples > 0).map(|file| {
         format!("{}: {} samples were beyond full scale and are clipped", file.path.display(), file.clipped_samples)
     }));
-    Ok(Take::Done(Box::new(Rendered {
+    Ok(Rendered {
         files,
         devices: built.devices,
         warnings,
@@ -127,15 +124,7 @@ fn take(
             write: rendered.elapsed().as_secs_f64(),
         },
         strict: Some(crate::strict::level()),
-    })))
-}
-
-/// What came of playing into files that have no names yet.
-enum Written {
-    /// All of it, with sentences for the user.
-    Whole(Vec<String>),
-    /// The beginning, in which devices turned out not to be settled.
-    Unsettled(Vec<(StripId, usize)>),
+    })
 }
 
 fn write_files(
@@ -144,29 +133,26 @@ fn write_files(
     taps: &[Tap],
     files: &mut Vec<Unfinished>,
     reporter: &mut Reporter,
-) -> Result<Written, BuildError> {
+) -> Result<Vec<String>, Stop> {
     let rate = task.audio.sample_rate;
     for (output, tap) in task.outputs.iter().zip(taps) {
         files.push(Unfinished::create(output, rate, graph.channels(tap)).map_err(publish_failure)?);
     }
     let rendered = graph.render(taps, reporter, |index, block| files[index].write(block));
-    let error = match rendered {
-        Ok(notes) => return Ok(Written::Whole(notes)),
-        Err(error) => error,
-    };
-    Err(match error {
-        RenderError::Unsettled(found) => return Ok(Written::Unsettled(found)),
+    rendered.map_err(|error| match error {
+        RenderError::Unsettled(found) => Stop::Unsettled(found),
         RenderError::Process { ref device, frame, .. } | RenderError::Restart { ref device, frame, .. } => {
-            BuildError::Task(Failure {
+            let failure = Failure {
                 phase: Phase::Process,
                 device: Some(device.clone()),
                 at_seconds: Some(rate.seconds(frame)),
                 reason: error.to_string(),
                 retry: false,
                 stop_run: false,
-            })
+            };
+            BuildError::Task(failure).into()
         }
-        RenderError::Sink(error) => publish_failure(error),
+        RenderError::Sink(error) => publish_failure(error).into(),
     })
 }
 

@@ -8,7 +8,7 @@ use audio::{Buffer, Device, Event, EventBody};
 use jobs::message::Phase;
 use jobs::probe::{Comparison, Fault, Sound, TailSpan, ToldTail};
 use jobs::task::AudioSettings;
-use mix::{RehearsalError, Slot, Turn, Watch, opening_blocks};
+use mix::{RehearsalError, Slot, Turn, Watch, opening_frames};
 use presets::DeviceSetup;
 use score::TempoMap;
 
@@ -90,12 +90,10 @@ impl Player {
 
     /// Lets an instrument play silence before everything else, as a render does.
     fn play_before(&mut self) -> Result<Option<Turn>, RehearsalError> {
-        let (rate, block) = (self.audio.sample_rate, self.audio.block_size as usize);
-        for _ in 0..opening_blocks(self.setup()) {
-            let mut transport = self.tempo.transport_at(0, rate);
-            (transport.steady_frame, transport.playing) = (self.before, false);
-            self.slot.process(&mut Buffer::new(0, block), &[], &transport)?;
-            self.before += block as u64;
+        let (block, frames) = (self.setup().max_block, opening_frames(self.setup()));
+        for steady in (0..frames).step_by(block) {
+            self.slot.play_silence(&self.tempo, steady, frames)?;
+            self.before = steady + block as u64;
             if let Some(Turn::Unsettled) = self.slot.pump(true)? {
                 return Ok(Some(Turn::Unsettled));
             }
@@ -223,7 +221,7 @@ impl Player {
                 told.expect("a Vec takes all that is written");
             }
         }
-        let opening = self.at < opening_blocks(self.setup()) * u64::from(self.audio.block_size);
+        let opening = self.at < opening_frames(self.setup());
         self.at += frames as u64;
         match self.slot.pump(opening) {
             Ok(Some(Turn::Unsettled)) => Step::Unsettled,
