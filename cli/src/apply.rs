@@ -8,7 +8,7 @@ use jobs::plan::Options;
 use presets::document::{Collector, Document, Mistake, Mistakes};
 use presets::{ChannelPolicy, DeviceSetup, Value, spec};
 
-use crate::args::{ApplyArguments, Channels};
+use crate::args::ApplyArguments;
 use crate::examine::InWorker;
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
@@ -22,12 +22,9 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
         .map(|text| {
             let mut setup =
                 spec::parse(text, Path::new("")).map_err(|error| Trouble::input(format!("{text}: {error}")))?;
-            setup.channels = match (setup.channels, arguments.channels) {
-                (ChannelPolicy::Error, Channels::Duplicate) => ChannelPolicy::Duplicate,
-                (ChannelPolicy::Error, Channels::DualMono) => ChannelPolicy::DualMono,
-                (ChannelPolicy::Error, Channels::Downmix) => ChannelPolicy::Downmix,
-                (written, _) => written,
-            };
+            if setup.channels == ChannelPolicy::Error {
+                setup.channels = arguments.channels;
+            }
             Ok(setup)
         })
         .collect::<Result<_, Trouble>>()?;

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use presets::ChannelPolicy;
+use presets::spec::POLICIES;
 
 /// Headless audio plugin host and render farm.
 #[derive(Debug, Parser)]
@@ -30,6 +33,21 @@ fn formats() -> clap::builder::PossibleValuesParser {
         .chain(presets::PluginFormat::ALL.map(presets::PluginFormat::word))
         .collect::<Vec<_>>()
         .into()
+}
+
+/// The channel policies by the words that files use.
+fn channel_policies() -> impl TypedValueParser<Value = ChannelPolicy> {
+    let words = POLICIES.iter().map(|(word, policy)| {
+        let help = match policy {
+            ChannelPolicy::Error => "Stop with an error",
+            ChannelPolicy::Duplicate => "A mono signal feeds both sides",
+            ChannelPolicy::DualMono => "One instance a channel",
+            ChannelPolicy::Downmix => "The mean of the channels",
+        };
+        PossibleValue::new(word).help(help)
+    });
+    let policy = |word: String| POLICIES.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
+    PossibleValuesParser::new(words).map(move |word| policy(word).expect("it is one of these words"))
 }
 
 const EXIT_CODES: &str = "\
@@ -115,25 +133,13 @@ pub(crate) struct ApplyArguments {
     #[arg(long, default_value = "24")]
     pub(crate) bits: String,
     /// What happens where a device's channels differ from the signal's
-    #[arg(long, value_enum, default_value = "error")]
-    pub(crate) channels: Channels,
+    #[arg(long, value_parser = channel_policies(), default_value = "error")]
+    pub(crate) channels: ChannelPolicy,
     /// Refuse devices that were not probed, or that probing has not shown to be deterministic
     #[arg(long)]
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Channels {
-    /// Stop with an error
-    Error,
-    /// A mono signal feeds both sides
-    Duplicate,
-    /// One instance a channel
-    DualMono,
-    /// The mean of the channels
-    Downmix,
 }
 
 #[derive(Debug, Subcommand)]

@@ -181,11 +181,14 @@ impl Slot {
                     continue;
                 }
             }
-            if !asks {
+            let told = active.device.latency();
+            if asks {
+                active.restart(self.setup)?;
+            }
+            let after = if asks { std::mem::replace(&mut active.latency, before) } else { told };
+            if !asks && before == after {
                 continue;
             }
-            active.restart(self.setup)?;
-            let after = std::mem::replace(&mut active.latency, before);
             turn = Some(Turn::Told(if before == after {
                 format!("{} was restarted on its own request", self.name)
             } else {

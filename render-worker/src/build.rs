@@ -6,7 +6,7 @@ use audio::device::{BusInfo, DeviceError, Setup};
 use jobs::channels::{self, Adaptation};
 use jobs::manifest::DeviceRecord;
 use jobs::message::{Failure, Phase, SettingProblem};
-use mix::{Chain, Slot, StripId};
+use mix::{Chain, Slot, StripId, Watch};
 use presets::DeviceSetup;
 use score::TempoMap;
 
@@ -132,6 +132,7 @@ fn slot(
         .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
     if rehearsed {
         reporter.phase(Phase::Process, Some(&name))?;
+        reporter.entering(&name, 0);
         slot.rehearse(builder.tempo).map_err(|error| refusal(Phase::Process, Some(&name), error))?;
     }
     let mode = device_setup.mode;

@@ -159,7 +159,7 @@ fn a_plugin_that_renders_wrongly_offline_can_be_run_as_in_real_time() {
     let spec =
         format!("clap:{}#org.tonemill.fixture.realtime-only@mode=realtime", tonemill_tests::fixtures().display());
     place
-        .run(&["apply", "di/take.wav", "out.wav", "--bits", "32f", "--channels", "dual-mono", "--device", &spec])
+        .run(&["apply", "di/take.wav", "out.wav", "--bits", "32f", "--channels", "dual_mono", "--device", &spec])
         .expect(0);
     assert_eq!(read_wav(&place.path("out.wav")), take);
 }

@@ -88,7 +88,7 @@ impl Player {
         Ok(Player { name, slot, audio, in_channels, takes_notes, tempo, at: 0, before: 0 })
     }
 
-    /// Lets an instrument play silence before everything else, as a render does.
+    /// Lets what nothing goes into play silence before everything else, as a render does.
     fn play_before(&mut self) -> Result<Option<Turn>, RehearsalError> {
         let (block, frames) = (self.setup().max_block, opening_frames(self.setup()));
         for steady in (0..frames).step_by(block) {
@@ -134,12 +134,13 @@ impl Player {
     }
 
     /// Plays to it. What goes wrong on the way is part of what came out. A device that turns out not to be settled is
-    /// rehearsed, as in a render, and played to from the beginning.
+    /// rehearsed, reset and played to from the beginning; a render takes a fresh one for that.
     pub(super) fn play(&mut self, stimulus: &Stimulus, reporter: &mut Reporter) -> io::Result<Played> {
         let (played, settled) = self.play_once(stimulus, reporter)?;
         if settled {
             return Ok(played);
         }
+        reporter.entering(&self.name, 0);
         if self.slot.rehearse(&self.tempo).is_err() {
             let fault = Some(Fault::Failed { at_seconds: self.audio.sample_rate.seconds(self.at) });
             return Ok(Played { fault, ..played });
@@ -159,7 +160,8 @@ impl Player {
             fault: None,
             cost_seconds: 0.0,
         };
-        if self.takes_notes && self.in_channels == 0 && self.at + self.before == 0 {
+        if self.in_channels == 0 && self.at + self.before == 0 {
+            reporter.entering(&self.name, 0);
             match self.play_before() {
                 Ok(Some(Turn::Unsettled)) => return Ok((played, false)),
                 Ok(_) => {}

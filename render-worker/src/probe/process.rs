@@ -27,7 +27,8 @@ pub(super) fn processor_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
 
-/// Catches what is printed on standard output, which leads to standard error otherwise.
+/// Catches what is printed on standard output, which leads to standard error otherwise. Whatever becomes of it, standard
+/// output leads to where it led before.
 pub(super) struct Caught {
     file: File,
     before: OwnedFd,
@@ -47,13 +48,24 @@ impl Caught {
 
     /// Stops, and says what was printed.
     pub(super) fn end(mut self) -> io::Result<Prints> {
-        host::process::flush_printed();
-        rustix::stdio::dup2_stdout(&self.before)?;
+        self.restore()?;
         let bytes = self.file.metadata()?.len();
         io::Seek::rewind(&mut self.file)?;
         let mut line = Vec::new();
         io::Read::take(BufReader::new(&self.file), FIRST_LINE as u64).read_until(b'\n', &mut line)?;
         let line: String = String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).collect();
         Ok(Prints { bytes, first: (bytes > 0).then_some(line) })
+    }
+
+    fn restore(&self) -> io::Result<()> {
+        host::process::flush_printed();
+        Ok(rustix::stdio::dup2_stdout(&self.before)?)
+    }
+}
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        // Without standard output a worker goes on: nobody reads it but people.
+        let _restored = self.restore();
     }
 }
