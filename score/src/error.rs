@@ -48,11 +48,8 @@ pub enum ScoreProblem {
         /// What does not fit.
         what: &'static str,
     },
-    /// Format 2: patterns that are no one song.
-    #[error("it is a format 2 file, a collection of independent patterns. Save the wanted one as format 0 or 1")]
-    Patterns,
     /// A format that does not exist.
-    #[error("its header states format {0}; only 0 and 1 can be played. Export it again")]
+    #[error("its header states format {0}; only 0, 1 and 2 can be played. Export it again")]
     UnknownFormat(u16),
     /// The header states no usable unit of time.
     #[error("its header states a time division of {0:#06x}, which has no ticks. Export it again")]

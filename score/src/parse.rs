@@ -7,21 +7,24 @@
 
 use std::sync::Arc;
 
-use crate::ScoreProblem;
+use crate::{Division, ScoreProblem};
 
 /// A file taken apart.
 pub(crate) struct File {
+    /// 0, 1 or 2.
+    pub format: u16,
     pub division: Division,
     pub tracks: Vec<Vec<Event>>,
+    pub skipped: Skipped,
 }
 
-/// The unit of time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Division {
-    /// Ticks in a quarter note.
-    Quarter(u16),
-    /// Ticks in a second, as a fraction: film frames are not always a whole number of ticks a second.
-    Seconds { ticks: u32, seconds: u32 },
+/// How many messages could not be taken over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Skipped {
+    /// Escaped bytes that are no system exclusive message.
+    pub escapes: usize,
+    /// System exclusive messages that never end.
+    pub unfinished: usize,
 }
 
 /// One event, at ticks from the start.
@@ -42,6 +45,8 @@ pub(crate) enum Body {
     Meter { numerator: u8, denominator: u16 },
     /// The track's name.
     Name(String),
+    /// The MIDI port that the track plays on, where a song has more than sixteen channels.
+    Port(u8),
     /// The track lasts until here.
     End,
 }
@@ -60,8 +65,7 @@ pub(crate) fn file(bytes: &[u8]) -> Result<File, ScoreProblem> {
     let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
     let (format, promised, division) = (word(4), usize::from(word(6)), word(8));
     match format {
-        0 | 1 => {}
-        2 => return Err(ScoreProblem::Patterns),
+        0..=2 => {}
         other => return Err(ScoreProblem::UnknownFormat(other)),
     }
     let division = self::division(division)?;
@@ -71,13 +75,15 @@ pub(crate) fn file(bytes: &[u8]) -> Result<File, ScoreProblem> {
     at = at.saturating_add(8).saturating_add(length.max(6));
 
     let mut tracks = Vec::new();
+    let mut skipped = Skipped::default();
     while let Some(head) = bytes.get(at..at.saturating_add(8)) {
         let size = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let start = at + 8;
         let present = bytes.len() - start;
         if &head[..4] == b"MTrk" {
             let data = &bytes[start..start + size.min(present)];
-            let mut track = Reader { bytes: data, at: 0, file_offset: start, track: tracks.len() };
+            let mut track =
+                Reader { bytes: data, at: 0, file_offset: start, track: tracks.len(), skipped: &mut skipped };
             let ends = track.events();
             if size > present && !matches!(&ends, Ok((_, true))) {
                 return Err(ScoreProblem::Truncated {
@@ -96,7 +102,7 @@ pub(crate) fn file(bytes: &[u8]) -> Result<File, ScoreProblem> {
             missing: format!("the header promises {promised} tracks, {} are there", tracks.len()),
         });
     }
-    Ok(File { division, tracks })
+    Ok(File { format, division, tracks, skipped })
 }
 
 /// Where the MIDI file begins: behind the header of a RIFF container, if it lies in one.
@@ -141,6 +147,7 @@ struct Reader<'a> {
     at: usize,
     file_offset: usize,
     track: usize,
+    skipped: &'a mut Skipped,
 }
 
 impl<'a> Reader<'a> {
@@ -169,18 +176,25 @@ impl<'a> Reader<'a> {
                 }
                 0xf0 => {
                     let data = self.counted()?;
+                    // One that another follows instead of its rest stays unfinished.
+                    self.skipped.unfinished += usize::from(sysex.take().is_some());
                     self::sysex(&mut sysex, [&[0xf0], data].concat())
                 }
-                // Goes on with a message that was split, or escapes bytes that are no message of a file.
+                // Goes on with a message that was split, or escapes bytes: a whole message, or what files cannot hold.
                 0xf7 => {
                     let data = self.counted()?;
                     match sysex.take() {
                         Some(begun) => self::sysex(&mut sysex, [&begun, data].concat()),
-                        None => None,
+                        None if data.len() > 1 && data[0] == 0xf0 => self::sysex(&mut sysex, data.to_vec()),
+                        None => {
+                            self.skipped.escapes += 1;
+                            None
+                        }
                     }
                 }
                 0xff => match self.meta(tick)? {
                     Some(Body::End) => {
+                        self.skipped.unfinished += usize::from(sysex.is_some());
                         events.push(Event { tick, body: Body::End });
                         return Ok((events, true));
                     }
@@ -190,6 +204,7 @@ impl<'a> Reader<'a> {
             };
             events.extend(body.map(|body| Event { tick, body }));
         }
+        self.skipped.unfinished += usize::from(sysex.is_some());
         events.push(Event { tick, body: Body::End });
         Ok((events, false))
     }
@@ -200,6 +215,7 @@ impl<'a> Reader<'a> {
         let data = self.counted()?;
         Ok(match (kind, data) {
             (0x03, name) => Some(Body::Name(text(name))),
+            (0x21, &[port, ..]) => Some(Body::Port(port)),
             (0x2f, _) => Some(Body::End),
             (0x51, &[a, b, c, ..]) => match u32::from_be_bytes([0, a, b, c]) {
                 0 => return Err(ScoreProblem::ZeroTempo { track: self.track, tick }),

@@ -1,22 +1,48 @@
 //! A MIDI file as tracks of notes and messages.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
-use audio::{EventBody, SampleRate};
+use audio::SampleRate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use crate::parse::{self, Body, Division};
-use crate::{ScoreError, ScoreProblem, TempoMap};
+use crate::{Division, TempoMap};
 
-/// A MIDI file of format 0 or 1.
+/// A MIDI file.
+///
+/// The tracks of formats 0 and 1 play together. Those of format 2 are patterns, each with tempo and meter of its own;
+/// they play one after the other, in the file's order, each from 120 quarter notes a minute in 4/4 unless it says
+/// otherwise. [`Song::pattern`] gives one of them alone.
 #[derive(Clone, Debug)]
 pub struct Song {
-    division: Division,
-    tracks: Vec<Track>,
-    tempo_map: TempoMap,
-    end: u64,
+    pub(crate) division: Division,
+    pub(crate) tracks: Vec<Track>,
+    pub(crate) tempo_map: TempoMap,
+    pub(crate) end: u64,
+    pub(crate) patterns: Vec<Pattern>,
+    pub(crate) repairs: Repairs,
+}
+
+/// Where a track of a format 2 file lies among the others.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    pub start: u64,
+    pub end: u64,
+    /// Its own, from its start.
+    pub tempo_map: TempoMap,
+}
+
+/// What was mended or left out as a file was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Repairs {
+    /// Ends of notes that had not begun; left out.
+    pub stray_ends: usize,
+    /// Notes that never end; they end with the song, or with their pattern.
+    pub unended_notes: usize,
+    /// Escaped bytes that are no system exclusive message, such as real-time messages; left out.
+    pub escapes: usize,
+    /// System exclusive messages that never end; left out.
+    pub unfinished_sysex: usize,
 }
 
 /// One track of a file.
@@ -24,6 +50,8 @@ pub struct Song {
 pub struct Track {
     /// Its name; `None` if it has none or an empty one. Of a format 0 file, the song's.
     pub name: Option<String>,
+    /// The MIDI port that it plays on, from 0. Files say so only where they have more than sixteen channels.
+    pub port: u8,
     /// Channels that its messages use, from 0, in order.
     pub channels: Vec<u8>,
     /// How many notes it has.
@@ -55,24 +83,6 @@ pub enum TrackEventBody {
     Sysex { bytes: Arc<[u8]> },
 }
 
-/// Which events of a file. A message without channel, such as a system exclusive, belongs to every channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Select {
-    /// Only this track, from 0.
-    pub track: Option<u16>,
-    /// Only this channel, from 0.
-    pub channel: Option<u8>,
-}
-
-/// Something that happens at a frame.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TimedEvent {
-    /// Frames from the start of the song.
-    pub frame: u64,
-    /// What happens.
-    pub body: EventBody,
-}
-
 /// No track, or more than one, has a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrackNotFound {
@@ -94,24 +104,36 @@ pub enum TrackNotFound {
     },
 }
 
-/// The release velocity of a note whose end states none (MIDI 1.0 detailed specification, note off).
-const RELEASE: u8 = 64;
-
 impl Song {
-    /// Reads a file. A file without notes is an error; for one that only keeps time, see [`TempoMap::read`].
-    pub fn read(path: &Path) -> Result<Song, ScoreError> {
-        let name = path.display().to_string();
-        load(path).and_then(|bytes| song(&bytes)).map_err(|problem| ScoreError { name, problem })
-    }
-
-    /// Reads a file that is in memory already. `name` stands in for the path in an error.
-    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Song, ScoreError> {
-        song(bytes).map_err(|problem| ScoreError { name: name.to_owned(), problem })
-    }
-
     /// The file's own tempo and meter.
     pub fn tempo_map(&self) -> &TempoMap {
         &self.tempo_map
+    }
+
+    /// What was mended or left out as the file was read.
+    pub fn repairs(&self) -> Repairs {
+        self.repairs
+    }
+
+    /// How many patterns it has: the tracks of a format 2 file. 0 for a file whose tracks play together.
+    pub fn patterns(&self) -> usize {
+        self.patterns.len()
+    }
+
+    /// One pattern of a format 2 file as a song of one track, which begins at tick 0 and has its own tempo map. `None`
+    /// if there is no such pattern. It may be without notes.
+    pub fn pattern(&self, number: usize) -> Option<Song> {
+        let pattern = self.patterns.get(number)?;
+        let mut track = self.tracks[number].clone();
+        track.events.iter_mut().for_each(|event| event.tick -= pattern.start);
+        Some(Song {
+            division: self.division,
+            tracks: vec![track],
+            tempo_map: pattern.tempo_map.clone(),
+            end: pattern.end - pattern.start,
+            patterns: Vec::new(),
+            repairs: self.repairs,
+        })
     }
 
     /// Its tracks.
@@ -161,19 +183,17 @@ impl Song {
     /// When a tick falls under a tempo map, in seconds. A file that counts film frames instead of quarter notes (SMPTE
     /// division) has times of its own, which no tempo changes.
     pub fn seconds_at_tick(&self, tick: u64, tempo: &TempoMap) -> f64 {
-        match self.division {
-            Division::Quarter(ticks) => tempo.seconds_at_beat(tick as f64 / f64::from(ticks)),
-            division @ Division::Seconds { .. } => division.seconds(tick),
-        }
+        self.division.seconds_at_tick(tick, tempo)
     }
 
     /// The tick nearest to a time under a tempo map; times before the start give 0.
     pub fn tick_at_seconds(&self, seconds: f64, tempo: &TempoMap) -> u64 {
-        let ticks = match self.division {
-            Division::Quarter(ticks) => tempo.beat_at_seconds(seconds) * f64::from(ticks),
-            Division::Seconds { ticks, seconds: per } => seconds * f64::from(ticks) / f64::from(per),
-        };
-        ticks.round().max(0.0) as u64
+        self.division.tick_at_seconds(seconds, tempo)
+    }
+
+    /// What its ticks are.
+    pub fn division(&self) -> Division {
+        self.division
     }
 
     /// The end of the longest track in ticks.
@@ -190,221 +210,15 @@ impl Song {
     pub fn end_frame(&self, tempo: &TempoMap, sample_rate: SampleRate) -> u64 {
         sample_rate.frames(self.end_seconds(tempo))
     }
-
-    /// What a device plays, in order, each event at the frame nearest to its time.
-    ///
-    /// Events of one tick keep the file's order, track by track, but for one case: a note that ends where the same key
-    /// begins anew ends first, so that the end does not silence the beginning. Empty where nothing is selected.
-    pub fn events(&self, select: Select, tempo: &TempoMap, sample_rate: SampleRate) -> Vec<TimedEvent> {
-        let tracks = self.tracks.iter().enumerate();
-        let tracks = tracks.filter(|(number, _)| select.track.is_none_or(|track| usize::from(track) == *number));
-        let events = tracks.flat_map(|(_, track)| &track.events);
-        let mut events: Vec<&TrackEvent> = events
-            .filter(|event| select.channel.is_none_or(|one| event.body.channel().is_none_or(|c| c == one)))
-            .collect();
-        events.sort_by_key(|event| event.tick);
-        let mut timed = Vec::with_capacity(events.len());
-        for simultaneous in events.chunk_by(|a, b| a.tick == b.tick) {
-            let frame = sample_rate.frames(self.seconds_at_tick(simultaneous[0].tick, tempo));
-            timed.extend(
-                ends_first(simultaneous).into_iter().map(|event| TimedEvent { frame, body: event.body.timed() }),
-            );
-        }
-        timed
-    }
-}
-
-/// Moves each note's end that stands behind a beginning of the same key, and belongs to an earlier note, in front of it.
-fn ends_first<'a>(events: &[&'a TrackEvent]) -> Vec<&'a TrackEvent> {
-    if events.len() == 1 {
-        return events.to_vec();
-    }
-    let mut begun = HashSet::new();
-    let mut struck = HashSet::new();
-    let mut late: HashMap<(u8, u8), Vec<&TrackEvent>> = HashMap::new();
-    let mut late_notes = HashSet::new();
-    for event in events {
-        match event.body {
-            TrackEventBody::NoteOn { channel, key, note, .. } => {
-                begun.insert(note);
-                struck.insert((channel, key));
-            }
-            TrackEventBody::NoteOff { channel, key, note, .. }
-                if struck.contains(&(channel, key)) && !begun.contains(&note) =>
-            {
-                late.entry((channel, key)).or_default().push(event);
-                late_notes.insert(note);
-            }
-            _ => {}
-        }
-    }
-    let mut order = Vec::with_capacity(events.len());
-    for &event in events {
-        match event.body {
-            TrackEventBody::NoteOff { note, .. } if late_notes.contains(&note) => continue,
-            TrackEventBody::NoteOn { channel, key, .. } => {
-                order.extend(late.remove(&(channel, key)).unwrap_or_default());
-            }
-            _ => {}
-        }
-        order.push(event);
-    }
-    order
 }
 
 impl TrackEventBody {
-    fn channel(&self) -> Option<u8> {
+    /// The channel that it belongs to.
+    pub(crate) fn channel(&self) -> Option<u8> {
         match *self {
             TrackEventBody::NoteOn { channel, .. } | TrackEventBody::NoteOff { channel, .. } => Some(channel),
             TrackEventBody::Midi { bytes } => Some(bytes[0] & 15),
             TrackEventBody::Sysex { .. } => None,
-        }
-    }
-
-    fn timed(&self) -> EventBody {
-        let part = |velocity: u8| f64::from(velocity) / 127.0;
-        match *self {
-            TrackEventBody::NoteOn { channel, key, velocity, note } => {
-                EventBody::NoteOn { channel, key, velocity: part(velocity), note: Some(note) }
-            }
-            TrackEventBody::NoteOff { channel, key, velocity, note } => {
-                EventBody::NoteOff { channel, key, velocity: part(velocity), note: Some(note) }
-            }
-            TrackEventBody::Midi { bytes } => EventBody::Midi { bytes },
-            TrackEventBody::Sysex { ref bytes } => EventBody::Sysex { bytes: bytes.clone() },
-        }
-    }
-}
-
-impl TempoMap {
-    /// Reads tempo and meter of a file, which needs no notes for that.
-    pub fn read(path: &Path) -> Result<TempoMap, ScoreError> {
-        let name = path.display().to_string();
-        let file = load(path).and_then(|bytes| parse::file(&bytes));
-        file.map(|file| tempo_map(&file)).map_err(|problem| ScoreError { name, problem })
-    }
-
-    /// Likewise [`read`](TempoMap::read), for a file that is in memory already.
-    pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<TempoMap, ScoreError> {
-        let file = parse::file(bytes);
-        file.map(|file| tempo_map(&file)).map_err(|problem| ScoreError { name: name.to_owned(), problem })
-    }
-}
-
-fn load(path: &Path) -> Result<Vec<u8>, ScoreProblem> {
-    let mut file = std::fs::File::open(path).map_err(ScoreProblem::from_io)?;
-    let metadata = file.metadata().map_err(ScoreProblem::from_io)?;
-    if !metadata.is_file() {
-        return Err(ScoreProblem::NotAFile);
-    }
-    // A look at the first bytes keeps a recording of gigabytes out of memory.
-    let mut bytes = Vec::new();
-    file.by_ref().take(12).read_to_end(&mut bytes).map_err(ScoreProblem::from_io)?;
-    if !bytes.is_empty() && !bytes.starts_with(b"MThd") && bytes.get(8..12) != Some(b"RMID") {
-        return Err(ScoreProblem::NotMidi);
-    }
-    file.read_to_end(&mut bytes).map_err(ScoreProblem::from_io)?;
-    Ok(bytes)
-}
-
-fn song(bytes: &[u8]) -> Result<Song, ScoreProblem> {
-    let file = parse::file(bytes)?;
-    let end = file.tracks.iter().flatten().map(|event| event.tick).max().unwrap_or(0);
-    let mut next_note = 0;
-    let tracks: Vec<Track> = file.tracks.iter().map(|events| track(events, end, &mut next_note)).collect();
-    if tracks.iter().all(|track| track.notes == 0) {
-        return Err(ScoreProblem::NoNotes { tracks: tracks.len() });
-    }
-    Ok(Song { division: file.division, tempo_map: tempo_map(&file), tracks, end })
-}
-
-/// Pairs a track's ons and offs, the oldest note of a key first. An off without a note that sounds is dropped; a note
-/// without an off ends at `end`.
-fn track(events: &[parse::Event], end: u64, next_note: &mut u32) -> Track {
-    let mut track = Track { name: None, channels: Vec::new(), notes: 0, events: Vec::new() };
-    let mut sounding: BTreeMap<(u8, u8), VecDeque<u32>> = BTreeMap::new();
-    for event in events {
-        let body = match &event.body {
-            Body::Channel([status, key, velocity]) if matches!(status >> 4, 8 | 9) => {
-                let (channel, key, velocity) = (status & 15, *key, *velocity);
-                let notes = sounding.entry((channel, key)).or_default();
-                match (status >> 4, velocity) {
-                    (9, 1..) => {
-                        let note = *next_note;
-                        *next_note = note.wrapping_add(1);
-                        track.notes += 1;
-                        notes.push_back(note);
-                        Some(TrackEventBody::NoteOn { channel, key, velocity, note })
-                    }
-                    (kind, _) => {
-                        // An on of velocity 0 is an off that says nothing of its release.
-                        let velocity = if kind == 9 { RELEASE } else { velocity };
-                        notes.pop_front().map(|note| TrackEventBody::NoteOff { channel, key, velocity, note })
-                    }
-                }
-            }
-            Body::Channel(bytes) => Some(TrackEventBody::Midi { bytes: *bytes }),
-            Body::Sysex(bytes) => Some(TrackEventBody::Sysex { bytes: bytes.clone() }),
-            Body::Name(name) => {
-                if track.name.is_none() && !name.is_empty() {
-                    track.name = Some(name.clone());
-                }
-                None
-            }
-            Body::Tempo(_) | Body::Meter { .. } | Body::End => None,
-        };
-        let Some(body) = body else { continue };
-        if let Some(channel) = body.channel()
-            && !track.channels.contains(&channel)
-        {
-            track.channels.push(channel);
-        }
-        track.events.push(TrackEvent { tick: event.tick, body });
-    }
-    for ((channel, key), notes) in sounding {
-        track.events.extend(notes.into_iter().map(|note| {
-            let body = TrackEventBody::NoteOff { channel, key, velocity: RELEASE, note };
-            TrackEvent { tick: end, body }
-        }));
-    }
-    track.channels.sort_unstable();
-    track
-}
-
-/// Tempo and meter stand in the first track by custom; wherever they stand, they hold for all.
-fn tempo_map(file: &parse::File) -> TempoMap {
-    let mut tempos = Vec::new();
-    let mut meters = Vec::new();
-    for event in file.tracks.iter().flatten() {
-        match event.body {
-            Body::Tempo(microseconds) => tempos.push((event.tick, microseconds)),
-            Body::Meter { numerator, denominator } => meters.push((event.tick, numerator, denominator)),
-            _ => {}
-        }
-    }
-    tempos.sort_by_key(|&(tick, _)| tick);
-    meters.sort_by_key(|&(tick, ..)| tick);
-    match file.division {
-        Division::Quarter(ticks) => {
-            let beat = |tick: u64| tick as f64 / f64::from(ticks);
-            TempoMap::new(
-                tempos.into_iter().map(|(tick, tempo)| (beat(tick), tempo)),
-                meters.into_iter().map(|(tick, n, d)| (beat(tick), n, d)),
-            )
-        }
-        division @ Division::Seconds { .. } => TempoMap::new_in_seconds(
-            tempos.into_iter().map(|(tick, tempo)| (division.seconds(tick), tempo)),
-            meters.into_iter().map(|(tick, n, d)| (division.seconds(tick), n, d)),
-        ),
-    }
-}
-
-impl Division {
-    /// Seconds that ticks last, where the division is in seconds.
-    fn seconds(self, tick: u64) -> f64 {
-        match self {
-            Division::Seconds { ticks, seconds } => tick as f64 * f64::from(seconds) / f64::from(ticks),
-            Division::Quarter(_) => unreachable!("ticks of a quarter note have no seconds of their own"),
         }
     }
 }

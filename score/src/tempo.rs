@@ -63,11 +63,8 @@ const SAME: f64 = 1e-6;
 impl TempoMap {
     /// One tempo in quarter notes a minute, 1 to 10,000, in 4/4.
     pub fn fixed(tempo: f64) -> Result<TempoMap, InvalidTempo> {
-        if !(1.0..=10_000.0).contains(&tempo) {
-            return Err(InvalidTempo(tempo));
-        }
-        let mut map = TempoMap::new([], []);
-        map.tempos[0].quarter = 60.0 / tempo;
+        let mut map = TempoMap::default();
+        map.tempos[0].quarter = quarter(tempo)?;
         Ok(map)
     }
 
@@ -82,7 +79,9 @@ impl TempoMap {
             let seconds = map.seconds_at_beat(beat);
             map.push_tempo(TempoChange { beat, seconds, quarter: f64::from(microseconds) / 1e6 });
         }
-        map.push_meters(meters);
+        for (beat, numerator, denominator) in meters {
+            map.change_meter(beat, u16::from(numerator), denominator);
+        }
         map
     }
 
@@ -96,8 +95,9 @@ impl TempoMap {
             let beat = map.beat_at_seconds(seconds);
             map.push_tempo(TempoChange { beat, seconds, quarter: f64::from(microseconds) / 1e6 });
         }
-        let meters: Vec<_> = meters.into_iter().map(|(s, n, d)| (map.beat_at_seconds(s), n, d)).collect();
-        map.push_meters(meters);
+        for (seconds, numerator, denominator) in meters {
+            map.change_meter(map.beat_at_seconds(seconds), u16::from(numerator), denominator);
+        }
         map
     }
 
@@ -110,18 +110,24 @@ impl TempoMap {
         }
     }
 
-    fn push_meters(&mut self, meters: impl IntoIterator<Item = (f64, u8, u16)>) {
-        for (beat, numerator, denominator) in meters {
-            let numerator = u16::from(numerator);
-            let last = self.meters.last_mut().expect("there is always a first meter");
-            if beat <= last.beat {
-                (last.numerator, last.denominator) = (numerator, denominator);
-            } else if (numerator, denominator) != (last.numerator, last.denominator) {
-                // A change within a bar cuts it short: a new bar starts with the change.
-                let bars = ((beat - last.beat) / last.bar_beats() - SAME).ceil().min(f64::from(i32::MAX / 2));
-                let bar = last.bar.saturating_add(bars as i32);
-                self.meters.push(MeterChange { beat, bar, numerator, denominator });
-            }
+    /// From a beat on, which does not lie before the last change, another tempo.
+    pub(crate) fn change_tempo(&mut self, beat: f64, tempo: f64) -> Result<(), InvalidTempo> {
+        let quarter = quarter(tempo)?;
+        let seconds = self.seconds_at_beat(beat);
+        self.push_tempo(TempoChange { beat, seconds, quarter });
+        Ok(())
+    }
+
+    /// From a beat on, which does not lie before the last change, another meter.
+    pub(crate) fn change_meter(&mut self, beat: f64, numerator: u16, denominator: u16) {
+        let last = self.meters.last_mut().expect("there is always a first meter");
+        if beat <= last.beat {
+            (last.numerator, last.denominator) = (numerator, denominator);
+        } else if (numerator, denominator) != (last.numerator, last.denominator) {
+            // A change within a bar cuts it short: a new bar starts with the change.
+            let bars = ((beat - last.beat) / last.bar_beats() - SAME).ceil().min(f64::from(i32::MAX / 2));
+            let bar = last.bar.saturating_add(bars as i32);
+            self.meters.push(MeterChange { beat, bar, numerator, denominator });
         }
     }
 
@@ -154,8 +160,13 @@ impl TempoMap {
 
     /// The bar that a beat lies in. A beat within a millionth in front of a bar line counts as on it.
     pub fn bar_at_beat(&self, beat: f64) -> Bar {
-        let change = self.meters[last_not_after(&self.meters, |change| change.beat <= beat + SAME)];
-        let bars = ((beat + SAME - change.beat) / change.bar_beats()).floor();
+        self.bar_within(beat, SAME)
+    }
+
+    /// Likewise; a beat within `same` in front of a bar line counts as on it.
+    pub(crate) fn bar_within(&self, beat: f64, same: f64) -> Bar {
+        let change = self.meters[last_not_after(&self.meters, |change| change.beat <= beat + same)];
+        let bars = ((beat + same - change.beat) / change.bar_beats()).floor();
         let bars = bars.clamp(f64::from(i32::MIN / 2), f64::from(i32::MAX / 2));
         Bar {
             number: change.bar.saturating_add(bars as i32),
@@ -169,6 +180,29 @@ impl TempoMap {
     pub fn beat_at_bar(&self, bar: i32) -> f64 {
         let change = self.meters[last_not_after(&self.meters, |change| change.bar <= bar)];
         change.beat + (f64::from(bar) - f64::from(change.bar)) * change.bar_beats()
+    }
+
+    /// Quarter notes in a bar, which the next meter may cut short, and the unit of its written beat.
+    pub(crate) fn bar_length(&self, bar: i32) -> (f64, u16) {
+        let at = last_not_after(&self.meters, |change| change.bar <= bar);
+        let change = self.meters[at];
+        let rest = self.meters.get(at + 1).map_or(f64::INFINITY, |next| next.beat - self.beat_at_bar(bar));
+        (change.bar_beats().min(rest), change.denominator)
+    }
+
+    /// Where tempos begin: the beat, its time in seconds, and quarter notes a minute. The first is at beat 0.
+    pub fn tempos(&self) -> impl Iterator<Item = (f64, f64, f64)> + '_ {
+        self.tempos.iter().map(|change| (change.beat, change.seconds, 60.0 / change.quarter))
+    }
+
+    /// The bars with which meters begin. The first is at beat 0.
+    pub fn meters(&self) -> impl Iterator<Item = Bar> + '_ {
+        self.meters.iter().map(|change| Bar {
+            number: change.bar,
+            start: change.beat,
+            numerator: change.numerator,
+            denominator: change.denominator,
+        })
     }
 
     /// The music at a frame. Whoever keeps count of frames sets [`Transport::steady_frame`]; it is 0 here.
@@ -212,6 +246,11 @@ impl Default for TempoMap {
             meters: vec![MeterChange { beat: 0.0, bar: 0, numerator: 4, denominator: 4 }],
         }
     }
+}
+
+/// Seconds a quarter note at so many a minute.
+fn quarter(tempo: f64) -> Result<f64, InvalidTempo> {
+    (1.0..=10_000.0).contains(&tempo).then(|| 60.0 / tempo).ok_or(InvalidTempo(tempo))
 }
 
 /// The first frame that does not lie before a time.

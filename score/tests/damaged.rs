@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use audio::{EventBody, SampleRate};
 use common::{meter, smf, tempo, track};
-use tonemill_score::{Select, Song, TimedEvent};
+use tonemill_score::{Gap, Overlaps, Part, Select, Song, TimedEvent, ToChannels};
 
 /// SplitMix64: small, seedable and the same everywhere.
 struct Random(u64);
@@ -60,6 +60,32 @@ fn check_song(song: &Song) {
     for track in 0..song.tracks().len() {
         check(&song.events(Select { track: Some(track as u16), channel: None }, map, rate));
     }
+    let notes: usize = song.tracks().iter().map(|track| track.notes).sum();
+    let mut played = 0;
+    for part in song.parts() {
+        let performance = song.play(&part.part(), map, rate).unwrap();
+        check(&performance.events);
+        assert_eq!((performance.onsets.len(), performance.report.notes), (part.notes, part.notes));
+        assert!(part.first_tick <= part.last_tick && part.last_tick <= song.end_tick());
+        played += part.notes;
+    }
+    assert_eq!(played, notes, "every note is in exactly one part");
+    let changed = Part {
+        transpose: 80,
+        min_note_gap: Some(Gap::Ticks(7)),
+        overlaps: Overlaps::Cut,
+        to_channels: ToChannels::All(3),
+        mpe: true,
+        ..Part::default()
+    };
+    let performance = song.play(&changed, map, rate).unwrap();
+    check(&performance.events);
+    assert_eq!(performance.report.notes + performance.report.out_of_range.len(), notes);
+    for number in 0..song.patterns() {
+        let pattern = song.pattern(number).unwrap();
+        check(&pattern.events(Select::default(), pattern.tempo_map(), rate));
+        assert_eq!(pattern.tracks()[0].notes, song.tracks()[number].notes);
+    }
 }
 
 #[test]
@@ -77,7 +103,18 @@ fn no_change_of_bytes_brings_the_parser_down() {
         track(&events, 60 * 24)
     };
     let conductor = track(&[(0, &tempo(500_000)), (0, &meter(4, 2)), (96, &tempo(300_000)), (192, &meter(7, 3))], 192);
-    let whole = smf(1, 96, &[conductor, notes(0), notes(9)]);
+    let changing = track(
+        &[
+            (0, &[0xb0, 0, 1]),
+            (0, &[0xc0, 7]),
+            (10, &[0xe1, 0, 0x50]),
+            (10, &[0xf0, 4, 1, 2, 3, 0xf7]),
+            (20, &[0xc0, 9]),
+            (30, &[0xff, 0x21, 1, 1]),
+        ],
+        30,
+    );
+    let whole = smf(1, 96, &[conductor, notes(0), notes(9), changing]);
     check_song(&Song::from_bytes("whole", &whole).unwrap());
 
     let seed =
@@ -89,6 +126,7 @@ fn no_change_of_bytes_brings_the_parser_down() {
     let (mut read, mut refused) = (0, 0);
     for _ in 0..rounds {
         let mut bytes = whole.clone();
+        bytes[9] = [1, 1, 0, 2][random.below(4)];
         for _ in 0..1 + random.below(3) {
             let end = if random.below(2) == 0 { bytes.len().min(90) } else { bytes.len() };
             let at = random.below(end);

@@ -1,4 +1,9 @@
-//! MIDI files made for tests.
+//! MIDI files made for tests, and what is played of them in words.
+
+#![allow(dead_code, reason = "every test file uses some of these")]
+
+use audio::EventBody;
+use tonemill_score::TimedEvent;
 
 /// A file of some tracks, each the content of its chunk.
 pub fn smf(format: u16, division: u16, tracks: &[Vec<u8>]) -> Vec<u8> {
@@ -41,4 +46,23 @@ pub fn tempo(microseconds: u32) -> [u8; 6] {
 /// A time signature of `numerator` over two to the `power`.
 pub fn meter(numerator: u8, power: u8) -> [u8; 7] {
     [0xff, 0x58, 4, numerator, power, 24, 8]
+}
+
+/// A line for each event: its frame and what happens.
+pub fn words(events: &[TimedEvent]) -> Vec<String> {
+    let word = |event: &TimedEvent| match &event.body {
+        EventBody::NoteOn { channel, key, velocity, note } => {
+            format!("{} on {channel} {key} {:.0} #{}", event.frame, velocity * 127.0, note.unwrap())
+        }
+        EventBody::NoteOff { channel, key, velocity, note } => {
+            format!("{} off {channel} {key} {:.0} #{}", event.frame, velocity * 127.0, note.unwrap())
+        }
+        EventBody::Midi { bytes: [a, b, c] } => format!("{} midi {a:02x} {b} {c}", event.frame),
+        EventBody::Sysex { bytes } => format!("{} sysex {bytes:02x?}", event.frame),
+        EventBody::Expression { channel, key, note, expression, value } => {
+            format!("{} {expression:?} {channel} {key} {value:.3} #{}", event.frame, note.unwrap())
+        }
+        other => panic!("no such event comes from a file: {other:?}"),
+    };
+    events.iter().map(word).collect()
 }
