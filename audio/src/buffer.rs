@@ -78,6 +78,18 @@ impl Buffer {
         self.frames += other.frames;
     }
 
+    /// Fills `into`, which has as many channels, with the frames from `start` on, and with silence behind the last. Gives
+    /// how many frames there were.
+    pub(crate) fn copy_from(&self, start: usize, into: &mut Buffer) -> usize {
+        assert_eq!(self.channel_count(), into.channel_count(), "a piece has the channels of the whole");
+        let count = into.frames.min(self.frames.saturating_sub(start));
+        for (to, from) in into.channels.iter_mut().zip(&self.channels) {
+            to[..count].copy_from_slice(&from[start..start + count]);
+            to[count..].fill(0.0);
+        }
+        count
+    }
+
     /// The largest absolute sample value; NaN counts as infinite.
     pub fn peak(&self) -> f32 {
         let of = |s: &f32| if s.is_nan() { f32::INFINITY } else { s.abs() };

@@ -316,6 +316,13 @@ pub trait Device {
     /// settled on, which may be what it had before. Call while inactive.
     fn request_channels(&mut self, inputs: Option<usize>, outputs: Option<usize>) -> Ports;
 
+    /// Asks one instance to play two channels, each as an instance of its own would, to the bit; tells whether it will. For
+    /// devices that play two channels together in less time. Call while inactive, after
+    /// [`request_channels`](Device::request_channels) has settled on one channel in and out.
+    fn play_apart(&mut self) -> bool {
+        false
+    }
+
     /// Chooses the mode that the next activation processes in; it is offline until then. Call while inactive. Devices
     /// that make no difference ignore it.
     fn set_mode(&mut self, _mode: ProcessMode) {}

@@ -1,4 +1,4 @@
-//! Changing the sample rate of a whole recording.
+//! Changing the sample rate of a recording, whole or in pieces.
 //!
 //! The spectrum of overlapping blocks is filtered and cut or extended, in double precision, by a linear-phase filter.
 //! Its delay is a whole number of frames on both sides and is removed, so a sound stays where it was. Measured by the
@@ -8,7 +8,8 @@
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler, WindowFunction};
 
-use crate::{Buffer, SampleRate};
+use crate::read::ReadError;
+use crate::{Buffer, SampleRate, Stream};
 
 /// Why a recording cannot be resampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,44 +40,151 @@ pub fn resampled_frames(frames: u64, from: SampleRate, to: SampleRate) -> u64 {
     u64::try_from((u128::from(frames) * to * 2 + from) / (from * 2)).unwrap_or(u64::MAX)
 }
 
-/// Gives `buffer` another rate. What stood at frame n stands at frame `n * to / from`; the length is
-/// [`resampled_frames`]. Silence is assumed around the recording. Equal rates give the same samples.
+/// Gives `buffer` another rate, as [`at_rate`] does.
 pub fn resample(buffer: &Buffer, from: SampleRate, to: SampleRate) -> Result<Buffer, ResampleError> {
-    let in_range = |rate: SampleRate| (1..=1_536_000).contains(&rate.0);
-    if !in_range(from) || !in_range(to) {
-        return Err(ResampleError::Rate { from, to });
-    }
-    if from == to {
-        return Ok(buffer.clone());
-    }
     let too_long = ResampleError::TooLong { frames: buffer.frames(), from, to };
-    let frames = usize::try_from(resampled_frames(buffer.frames() as u64, from, to)).map_err(|_| too_long)?;
+    let mut resampled = Resampled::new(View { buffer, position: 0 }, from, to)?;
+    let frames = usize::try_from(resampled.frames).map_err(|_| too_long)?;
     if frames > isize::MAX as usize / 16 {
         return Err(too_long);
     }
-    if frames == 0 || buffer.channel_count() == 0 {
-        return Ok(Buffer::new(buffer.channel_count(), frames));
+    let mut out = Buffer::new(buffer.channel_count(), frames);
+    resampled.read(&mut out).expect("memory can be read");
+    Ok(out)
+}
+
+/// Gives a stream another rate. What stood at frame n stands at frame `n * to / from`; the length is
+/// [`resampled_frames`]. Silence is assumed around the recording. Equal rates give the same samples.
+pub fn at_rate(stream: Box<dyn Stream>, from: SampleRate, to: SampleRate) -> Result<Box<dyn Stream>, ResampleError> {
+    let resampled = Resampled::new(stream, from, to)?;
+    Ok(if from == to { resampled.stream } else { Box::new(resampled) })
+}
+
+/// A buffer that is read without being taken.
+struct View<'a> {
+    buffer: &'a Buffer,
+    position: usize,
+}
+
+impl Stream for View<'_> {
+    fn channels(&self) -> usize {
+        self.buffer.channel_count()
     }
 
-    let mut resampler = Fft::<f64>::new_custom(
-        from.0 as usize,
-        to.0 as usize,
-        block_frames(from, to),
-        1,
-        1,
-        WindowFunction::BlackmanHarris2,
-        FixedSync::Both,
-    )
-    .expect("the rates and the block size are above 0");
-    let channels = buffer.channels().map(|channel| {
-        let input: Vec<f64> = channel.iter().map(|&s| s.into()).collect();
-        let input = SequentialSlice::new(&input, 1, channel.len()).expect("one channel is one slice");
-        let output = resampler.process_all(&input, channel.len(), None).expect("the buffer has the stated shape");
-        let mut output: Vec<f32> = output.take_data().into_iter().map(|s| s as f32).collect();
-        output.resize(frames, 0.0);
-        output
-    });
-    Ok(Buffer::from_channels(channels.collect()))
+    fn frames(&self) -> u64 {
+        self.buffer.frames() as u64
+    }
+
+    fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError> {
+        self.position += self.buffer.copy_from(self.position, into);
+        Ok(())
+    }
+}
+
+/// A stream at another rate. Holds a few blocks.
+struct Resampled<S> {
+    stream: S,
+    /// `None` where there is nothing to do: equal rates, no channels.
+    blocks: Option<Blocks>,
+    frames: u64,
+    position: u64,
+}
+
+/// What turns a block at one rate into a block at another.
+struct Blocks {
+    resampler: Fft<f64>,
+    /// The block that is read next, as it comes and as the resampler takes it.
+    piece: Buffer,
+    input: Vec<f64>,
+    /// The block that was made last, channel after channel, and how many frames of it are used.
+    output: Vec<f64>,
+    used: usize,
+    frames: usize,
+}
+
+impl<S: Stream> Resampled<S> {
+    fn new(stream: S, from: SampleRate, to: SampleRate) -> Result<Resampled<S>, ResampleError> {
+        let in_range = |rate: SampleRate| (1..=1_536_000).contains(&rate.0);
+        if !in_range(from) || !in_range(to) {
+            return Err(ResampleError::Rate { from, to });
+        }
+        let frames = resampled_frames(stream.frames(), from, to);
+        let blocks = (from != to && stream.channels() > 0).then(|| Blocks::new(from, to, stream.channels()));
+        Ok(Resampled { stream, blocks, frames, position: 0 })
+    }
+}
+
+impl Blocks {
+    fn new(from: SampleRate, to: SampleRate, channels: usize) -> Blocks {
+        let resampler = Fft::<f64>::new_custom(
+            from.0 as usize,
+            to.0 as usize,
+            block_frames(from, to),
+            1,
+            channels,
+            WindowFunction::BlackmanHarris2,
+            FixedSync::Both,
+        )
+        .expect("the rates and the block size are above 0");
+        let (taken, frames) = (resampler.input_frames_next(), resampler.output_frames_next());
+        Blocks {
+            piece: Buffer::new(channels, taken),
+            input: vec![0.0; channels * taken],
+            output: vec![0.0; channels * frames],
+            used: frames,
+            frames,
+            resampler,
+        }
+    }
+
+    /// Makes the next block.
+    fn next(&mut self, stream: &mut impl Stream) -> Result<(), ReadError> {
+        stream.read(&mut self.piece)?;
+        let (channels, taken) = (self.piece.channel_count(), self.piece.frames());
+        for (to, from) in self.input.chunks_exact_mut(taken).zip(self.piece.channels()) {
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to = from.into());
+        }
+        let shape = "the buffers were made for the resampler";
+        let input = SequentialSlice::new(&self.input, channels, taken).expect(shape);
+        let mut output = SequentialSlice::new_mut(&mut self.output, channels, self.frames).expect(shape);
+        self.resampler.process_into_buffer(&input, &mut output, None).expect(shape);
+        self.used = 0;
+        Ok(())
+    }
+}
+
+impl<S: Stream> Stream for Resampled<S> {
+    fn channels(&self) -> usize {
+        self.stream.channels()
+    }
+
+    fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError> {
+        let Some(blocks) = &mut self.blocks else { return self.stream.read(into) };
+        let left = self.frames - self.position;
+        let end = usize::try_from(left).map_or(into.frames(), |left| left.min(into.frames()));
+        let mut delay = if self.position == 0 && end > 0 { blocks.resampler.output_delay() } else { 0 };
+        let mut at = 0;
+        while at < end || delay > 0 {
+            if blocks.used == blocks.frames {
+                blocks.next(&mut self.stream)?;
+            }
+            let skipped = delay.min(blocks.frames - blocks.used);
+            (blocks.used, delay) = (blocks.used + skipped, delay - skipped);
+            let count = (blocks.frames - blocks.used).min(end - at);
+            for (to, from) in into.channels_mut().zip(blocks.output.chunks_exact(blocks.frames)) {
+                let from = &from[blocks.used..blocks.used + count];
+                to[at..at + count].iter_mut().zip(from).for_each(|(to, &from)| *to = from as f32);
+            }
+            (blocks.used, at) = (blocks.used + count, at + count);
+        }
+        into.channels_mut().for_each(|samples| samples[end..].fill(0.0));
+        self.position += end as u64;
+        Ok(())
+    }
 }
 
 /// Input frames in a block: a multiple of twice the smallest block that is a whole number of frames on both sides.
@@ -98,6 +206,7 @@ mod tests {
     use std::f64::consts::TAU;
 
     use super::*;
+    use crate::stream::Memory;
 
     const PAIRS: [(u32, u32); 6] =
         [(44_100, 48_000), (48_000, 44_100), (96_000, 48_000), (48_000, 96_000), (44_100, 96_000), (96_000, 44_100)];
@@ -194,6 +303,57 @@ mod tests {
         let out = resample(&both, SampleRate(44_100), SampleRate(48_000)).unwrap();
         assert_eq!(out.channel(0), resample(&left, SampleRate(44_100), SampleRate(48_000)).unwrap().channel(0));
         assert!(out.channel(1).iter().all(|&s| s == 0.0));
+    }
+
+    /// The whole recording, channel by channel, through the library's own way for whole recordings.
+    fn at_once(buffer: &Buffer, from: SampleRate, to: SampleRate) -> Buffer {
+        let frames = resampled_frames(buffer.frames() as u64, from, to) as usize;
+        let channels = buffer.channels().map(|channel| {
+            let window = WindowFunction::BlackmanHarris2;
+            let (rates, block) = ((from.0 as usize, to.0 as usize), block_frames(from, to));
+            let mut fft = Fft::<f64>::new_custom(rates.0, rates.1, block, 1, 1, window, FixedSync::Both).unwrap();
+            let input: Vec<f64> = channel.iter().map(|&s| s.into()).collect();
+            let output =
+                fft.process_all(&SequentialSlice::new(&input, 1, input.len()).unwrap(), input.len(), None).unwrap();
+            let mut output: Vec<f32> = output.take_data().into_iter().map(|s| s as f32).collect();
+            output.resize(frames, 0.0);
+            output
+        });
+        Buffer::from_channels(channels.collect())
+    }
+
+    #[test]
+    fn pieces_of_any_size_are_bit_for_bit_the_whole() {
+        for (from, to) in PAIRS.into_iter().chain([(44_101, 48_000), (8_000, 192_000)]) {
+            let (from, to) = (SampleRate(from), SampleRate(to));
+            for frames in [1, 100, 4_096, 13_001] {
+                let mut noise = 1u32;
+                let channels = (0..2).map(|_| {
+                    let mut random = || {
+                        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        noise as f32 / u32::MAX as f32 - 0.5
+                    };
+                    (0..frames).map(|_| random()).collect()
+                });
+                let buffer = Buffer::from_channels(channels.collect());
+                let whole = at_once(&buffer, from, to);
+                let what = format!("{frames} frames from {} to {}", from.0, to.0);
+                assert!(resample(&buffer, from, to).unwrap() == whole, "{what}");
+                for size in [1, 511, 4_096, 100_000] {
+                    let mut stream = at_rate(Box::new(Memory::new(buffer.clone())), from, to).unwrap();
+                    assert_eq!((stream.frames(), stream.channels()), (whole.frames() as u64, 2), "{what}");
+                    let (mut out, mut piece) = (Buffer::new(2, 0), Buffer::new(2, size));
+                    while out.frames() < whole.frames() + size {
+                        stream.read(&mut piece).unwrap();
+                        out.append(&piece);
+                    }
+                    let rest = out.channels().all(|samples| samples[whole.frames()..].iter().all(|&s| s == 0.0));
+                    assert!(rest, "{what} in pieces of {size}: sound behind the end");
+                    out.resize(whole.frames());
+                    assert!(out == whole, "{what} in pieces of {size}");
+                }
+            }
+        }
     }
 
     #[test]

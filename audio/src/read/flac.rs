@@ -4,7 +4,8 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::{ReadProblem, Shape, Source, checked_shape};
+use super::source::Source;
+use super::{ReadProblem, Shape, checked_shape};
 use crate::flac_crc::{crc8, crc16};
 
 /// How far in front of the end the last frame may begin. The largest frame of 65,535 frames by 8 channels of 32 bits

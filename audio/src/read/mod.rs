@@ -1,23 +1,30 @@
 //! Reading recordings: WAV, FLAC, MP3 and Ogg Vorbis.
 //!
-//! [`read`] gives the whole recording, [`probe`] its shape alone, cheaply enough for every file of a large job.
+//! [`open`] gives a recording in pieces, [`read`] all of it, [`probe`] its shape alone, cheaply enough for every file of
+//! a large job.
 //! What a file is, its content decides; its name does not matter. A file that holds less than it promises is an
 //! error, never a short recording. Encoder delay and padding of MP3 and Vorbis are removed, so frame 0 is the
 //! first frame that was encoded.
 
 mod error;
 mod flac;
+mod recorded;
 mod sniff;
+mod source;
 mod symphonic;
 mod wav;
 
 use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::Cursor;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use error::{ReadError, ReadProblem};
+use recorded::Recorded;
 use sniff::Kind;
+use source::{Bytes, Shared, Source};
 
+use crate::stream::Stream;
 use crate::{Buffer, SampleRate};
 
 /// A recording with what its file said about it.
@@ -45,17 +52,35 @@ pub struct Shape {
 /// Most channels that a recording may have.
 pub const MAX_CHANNELS: u16 = 64;
 
-/// Reads a whole recording.
-pub fn read(path: &Path) -> Result<Recording, ReadError> {
-    let name = path.display().to_string();
-    open(path).and_then(read_from).map_err(|problem| ReadError { name, problem })
+/// Opens a recording, to be read in pieces, and gives its sample rate. What is held of it does not grow with its length.
+///
+/// Like [`probe`], finds out that the file is complete, and how long it is, before anything is read. What only the sound
+/// itself shows, such as a wrong checksum or a sample that is not finite, fails the [`Stream::read`] that comes upon it;
+/// frames are counted from the recording's start.
+pub fn open(path: &Path) -> Result<(Box<dyn Stream>, SampleRate), ReadError> {
+    let recorded = Recorded::open(path.display().to_string(), file(path))?;
+    let rate = recorded.shape.sample_rate;
+    Ok((Box::new(recorded), rate))
 }
 
-/// Reads a recording that is in memory already. `name` stands in for the path in an error.
+/// Likewise [`open`], for a recording that is in memory already. `name` stands in for the path in an error.
+pub fn open_bytes(
+    name: &str,
+    bytes: impl AsRef<[u8]> + Send + Sync + 'static,
+) -> Result<(Box<dyn Stream>, SampleRate), ReadError> {
+    let recorded = Recorded::open(name.to_owned(), Ok(memory(bytes)))?;
+    let rate = recorded.shape.sample_rate;
+    Ok((Box::new(recorded), rate))
+}
+
+/// Reads a whole recording: [`open`], and every piece.
+pub fn read(path: &Path) -> Result<Recording, ReadError> {
+    Recorded::open(path.display().to_string(), file(path)).and_then(Recorded::whole)
+}
+
+/// Reads a whole recording that is in memory already. `name` stands in for the path in an error.
 pub fn read_bytes(name: &str, bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Recording, ReadError> {
-    let length = bytes.as_ref().len() as u64;
-    let source = Source::new(Cursor::new(bytes), length);
-    read_from(source).map_err(|problem| ReadError { name: name.to_owned(), problem })
+    Recorded::open(name.to_owned(), Ok(memory(bytes))).and_then(Recorded::whole)
 }
 
 /// Finds out a recording's shape, and whether the file is complete, without decoding more than that needs.
@@ -66,53 +91,15 @@ pub fn read_bytes(name: &str, bytes: impl AsRef<[u8]> + Send + Sync + 'static) -
 /// found by [`read`] alone.
 pub fn probe(path: &Path) -> Result<Shape, ReadError> {
     let name = path.display().to_string();
-    open(path).and_then(probe_source).map_err(|problem| ReadError { name, problem })
+    file(path).and_then(|mut source| probe_source(&mut source)).map_err(|problem| ReadError { name, problem })
 }
 
 /// Likewise [`probe`], for a recording that is in memory already.
 pub fn probe_bytes(name: &str, bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Shape, ReadError> {
-    let length = bytes.as_ref().len() as u64;
-    let source = Source::new(Cursor::new(bytes), length);
-    probe_source(source).map_err(|problem| ReadError { name: name.to_owned(), problem })
+    probe_source(&mut memory(bytes)).map_err(|problem| ReadError { name: name.to_owned(), problem })
 }
 
-/// Seekable bytes of known length, which end there even if there are more.
-struct Source<S> {
-    inner: S,
-    length: u64,
-    position: u64,
-}
-
-impl<S> Source<S> {
-    fn new(inner: S, length: u64) -> Source<S> {
-        Source { inner, length, position: 0 }
-    }
-}
-
-impl<S: Read> Read for Source<S> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.length.saturating_sub(self.position)).unwrap_or(usize::MAX);
-        let end = left.min(into.len());
-        let count = self.inner.read(&mut into[..end])?;
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl<S: Seek> Seek for Source<S> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
-            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
-        };
-        let target = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-        self.position = self.inner.seek(SeekFrom::Start(target))?;
-        Ok(self.position)
-    }
-}
-
-fn open(path: &Path) -> Result<Source<File>, ReadProblem> {
+fn file(path: &Path) -> Result<Source<File>, ReadProblem> {
     let file = File::open(path).map_err(ReadProblem::from_io)?;
     let metadata = file.metadata().map_err(ReadProblem::from_io)?;
     // A pipe or a device would have no length, and reading it twice would give different bytes.
@@ -122,21 +109,22 @@ fn open(path: &Path) -> Result<Source<File>, ReadProblem> {
     Ok(Source::new(file, metadata.len()))
 }
 
-fn read_from<S: Read + Seek + Send + Sync + 'static>(mut source: Source<S>) -> Result<Recording, ReadProblem> {
-    let recording = match sniff::kind(&mut source)? {
-        Kind::Wav => wav::read(&mut source)?,
-        kind => symphonic::read(source, kind)?,
-    };
-    require_finite(&recording.buffer)?;
-    Ok(recording)
+fn memory<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Source<Cursor<Shared<B>>> {
+    let length = bytes.as_ref().len() as u64;
+    Source::new(Cursor::new(Shared(Arc::new(bytes))), length)
 }
 
-fn probe_source<S: Read + Seek + Send + Sync + 'static>(mut source: Source<S>) -> Result<Shape, ReadProblem> {
-    match sniff::kind(&mut source)? {
-        Kind::Wav => wav::probe(&mut source),
-        Kind::Flac => match flac::probe(&mut source)? {
+fn probe_source<S: Bytes>(source: &mut Source<S>) -> Result<Shape, ReadProblem> {
+    let kind = sniff::kind(source)?;
+    shape(source, kind)
+}
+
+fn shape<S: Bytes>(source: &mut Source<S>, kind: Kind) -> Result<Shape, ReadProblem> {
+    match kind {
+        Kind::Wav => wav::probe(source),
+        Kind::Flac => match flac::probe(source)? {
             Some(shape) => Ok(shape),
-            None => symphonic::probe(source, Kind::Flac),
+            None => symphonic::probe(source, kind),
         },
         kind => symphonic::probe(source, kind),
     }
@@ -157,13 +145,4 @@ fn checked_shape(frames: u64, channels: u64, sample_rate: u64) -> Result<Shape, 
         return Err(ReadProblem::NoFrames);
     }
     Ok(Shape { frames, channels, sample_rate })
-}
-
-fn require_finite(buffer: &Buffer) -> Result<(), ReadProblem> {
-    for (channel, samples) in buffer.channels().enumerate() {
-        if let Some(frame) = samples.iter().position(|s| !s.is_finite()) {
-            return Err(ReadProblem::NonFinite { channel, frame });
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::{ReadProblem, Source};
+use super::ReadProblem;
+use super::source::Source;
 
 /// Kinds of audio file that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! FLAC, MP3 and Ogg Vorbis through `symphonia`.
 
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
@@ -9,8 +10,10 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
+use super::recorded::Decode;
 use super::sniff::Kind;
-use super::{ReadProblem, Recording, Shape, Source, checked_shape};
+use super::source::{Bytes, Source};
+use super::{ReadProblem, Shape, checked_shape};
 use crate::Buffer;
 
 impl<S: Read + Seek + Send + Sync> MediaSource for Source<S> {
@@ -36,7 +39,7 @@ struct Opened {
     promised: Option<u64>,
 }
 
-fn open<S: Read + Seek + Send + Sync + 'static>(source: Source<S>, kind: Kind) -> Result<Opened, ReadProblem> {
+fn open<S: Bytes>(source: Source<S>, kind: Kind) -> Result<Opened, ReadProblem> {
     let mut hint = Hint::new();
     hint.with_extension(match kind {
         Kind::Wav => "wav",
@@ -70,66 +73,152 @@ fn open<S: Read + Seek + Send + Sync + 'static>(source: Source<S>, kind: Kind) -
     Ok(Opened { format, codec, track, delay, padding, promised: promised.filter(|&frames| frames > 0) })
 }
 
-pub(super) fn read<S: Read + Seek + Send + Sync + 'static>(
-    mut source: Source<S>,
+/// Decodes a file whose shape is known. Gives the significant bits of its samples where there is such a number.
+pub(super) fn decode<S: Bytes>(
+    source: Source<S>,
     kind: Kind,
-) -> Result<Recording, ReadProblem> {
-    require_end(&mut source, kind)?;
-    let mut opened = open(source, kind)?;
-    let options = AudioDecoderOptions::default().gapless(kind != Kind::Mp3).verify(kind == Kind::Flac);
-    let mut decoder = decoder(&opened, &options)?;
-    let mut channels: Vec<Vec<f32>> = Vec::new();
-    let mut block: Vec<Vec<f32>> = Vec::new();
-    let mut sample_rate = 0;
-    while let Some(packet) = opened.format.next_packet().map_err(problem)? {
-        if packet.track_id != opened.track {
-            continue;
-        }
-        let decoded = decoder.decode(&packet).map_err(problem)?;
-        let spec = decoded.spec();
-        if channels.is_empty() {
-            channels = vec![Vec::new(); spec.channels().count()];
-            sample_rate = spec.rate();
-            checked_shape(1, channels.len() as u64, sample_rate.into())?;
-        }
-        if spec.channels().count() != channels.len() || spec.rate() != sample_rate {
-            return Err(ReadProblem::damaged("channels or sample rate change in the middle"));
-        }
-        decoded.copy_to_vecs_planar(&mut block);
-        for (to, from) in channels.iter_mut().zip(&block) {
-            to.extend_from_slice(from);
-        }
-    }
-    if decoder.finalize().verify_ok == Some(false) {
-        // Missing frames are the likelier cause, and the more useful message.
-        let present = channels.first().map_or(0, Vec::len) as u64;
-        require_promised(opened.promised, present)?;
-        return Err(ReadProblem::damaged("the decoded audio does not match the checksum that the file carries"));
-    }
-    let decoded = channels.first().map_or(0, Vec::len) as u64;
-    let frames = trimmed(&opened, decoded);
-    for samples in &mut channels {
-        samples.drain(..opened.delay.min(decoded) as usize);
-        samples.truncate(frames as usize);
-    }
-    require_promised(opened.promised, frames)?;
-    checked_shape(frames, channels.len() as u64, sample_rate.into())?;
+    shape: Shape,
+) -> Result<(Option<u16>, Box<dyn Decode>), ReadProblem> {
+    let packets = Packets::open(source, kind)?;
     let bits = match kind {
-        Kind::Flac => opened.codec.bits_per_sample.and_then(|bits| u16::try_from(bits).ok()),
+        Kind::Flac => packets.opened.codec.bits_per_sample.and_then(|bits| u16::try_from(bits).ok()),
         _ => None,
     };
-    Ok(Recording { buffer: Buffer::from_channels(channels), sample_rate: crate::SampleRate(sample_rate), bits })
+    let skip = packets.opened.delay;
+    Ok((bits, Box::new(Decoding { packets, shape, at: 0, skip })))
 }
 
-pub(super) fn probe<S: Read + Seek + Send + Sync + 'static>(
-    mut source: Source<S>,
-    kind: Kind,
-) -> Result<Shape, ReadProblem> {
+/// The packets of a file as they are decoded, one after the other.
+struct Packets {
+    opened: Opened,
+    decoder: Box<dyn AudioDecoder>,
+    /// The packet at hand; what no packet needs is not held.
+    block: Vec<Vec<f32>>,
+    channels: usize,
+    sample_rate: u32,
+    /// Frames decoded so far, delay and padding included.
+    decoded: u64,
+}
+
+impl Packets {
+    fn open<S: Bytes>(mut source: Source<S>, kind: Kind) -> Result<Packets, ReadProblem> {
+        require_end(&mut source, kind)?;
+        let opened = open(source, kind)?;
+        let options = AudioDecoderOptions::default().gapless(kind != Kind::Mp3).verify(kind == Kind::Flac);
+        let decoder = symphonia::default::get_codecs().make_audio_decoder(&opened.codec, &options).map_err(problem)?;
+        Ok(Packets { opened, decoder, block: Vec::new(), channels: 0, sample_rate: 0, decoded: 0 })
+    }
+
+    /// Decodes the next packet into the block. Gives its frames, `None` behind the last.
+    fn next(&mut self) -> Result<Option<usize>, ReadProblem> {
+        loop {
+            let Some(packet) = self.opened.format.next_packet().map_err(problem)? else { return Ok(None) };
+            if packet.track_id != self.opened.track {
+                continue;
+            }
+            let decoded = self.decoder.decode(&packet).map_err(problem)?;
+            let (channels, rate) = (decoded.spec().channels().count(), decoded.spec().rate());
+            if self.channels == 0 {
+                checked_shape(1, channels as u64, rate.into())?;
+                (self.channels, self.sample_rate) = (channels, rate);
+            }
+            if (channels, rate) != (self.channels, self.sample_rate) {
+                return Err(ReadProblem::damaged("channels or sample rate change in the middle"));
+            }
+            decoded.copy_to_vecs_planar(&mut self.block);
+            let frames = self.block.first().map_or(0, Vec::len);
+            self.decoded += frames as u64;
+            return Ok(Some(frames));
+        }
+    }
+
+    /// Frames so far without delay and padding.
+    fn frames(&self) -> u64 {
+        trimmed(&self.opened, self.decoded)
+    }
+
+    /// Checks, behind the last packet, what the header promises of the whole.
+    fn require_whole(&mut self) -> Result<(), ReadProblem> {
+        // Where the checksum is wrong too, missing frames are the likelier cause and the more useful message.
+        require_promised(self.opened.promised, self.frames())?;
+        if self.decoder.finalize().verify_ok == Some(false) {
+            return Err(ReadProblem::damaged("the decoded audio does not match the checksum that the file carries"));
+        }
+        Ok(())
+    }
+}
+
+/// The sound of one file.
+struct Decoding {
+    packets: Packets,
+    shape: Shape,
+    /// Frames of the packet at hand that are used.
+    at: usize,
+    /// Frames to pass over before the first.
+    skip: u64,
+}
+
+impl Decoding {
+    /// Behind the last packet: there must be as many frames as were counted when the file was opened.
+    fn require_counted(&mut self) -> Result<(), ReadProblem> {
+        self.packets.require_whole()?;
+        let (counted, decoded) = (self.shape.frames, self.packets.frames());
+        if counted != decoded {
+            return Err(ReadProblem::damaged(format!("its packets announce {counted} frames and decode to {decoded}")));
+        }
+        let Packets { channels, sample_rate, .. } = self.packets;
+        if (channels, sample_rate) != (self.shape.channels.into(), self.shape.sample_rate.0) {
+            return Err(ReadProblem::damaged("its header states other channels or another sample rate than its sound"));
+        }
+        Ok(())
+    }
+}
+
+impl Decode for Decoding {
+    fn fill(&mut self, into: &mut Buffer, to: Range<usize>) -> Result<(), ReadProblem> {
+        let mut filled = to.start;
+        while filled < to.end {
+            let present = self.packets.block.first().map_or(0, Vec::len);
+            if self.at == present {
+                self.at = 0;
+                let Some(frames) = self.packets.next()? else {
+                    return Err(self
+                        .require_counted()
+                        .expect_err("a file that ends early has fewer frames than counted"));
+                };
+                if self.packets.channels != into.channel_count() {
+                    let (stated, found) = (into.channel_count(), self.packets.channels);
+                    return Err(ReadProblem::damaged(format!(
+                        "its header states {stated} channels, its sound has {found}"
+                    )));
+                }
+                let skipped = self.skip.min(frames as u64);
+                (self.at, self.skip) = (skipped as usize, self.skip - skipped);
+                continue;
+            }
+            let count = (present - self.at).min(to.end - filled);
+            for (samples, from) in into.channels_mut().zip(&self.packets.block) {
+                samples[filled..filled + count].copy_from_slice(&from[self.at..self.at + count]);
+            }
+            (self.at, filled) = (self.at + count, filled + count);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), ReadProblem> {
+        while self.packets.next()?.is_some() {}
+        self.require_counted()
+    }
+}
+
+pub(super) fn probe<S: Bytes>(source: &mut Source<S>, kind: Kind) -> Result<Shape, ReadProblem> {
+    let mut source = source.again().map_err(ReadProblem::from_io)?;
     // FLAC arrives here only when its end looked wrong.
     if kind == Kind::Flac {
-        let recording = read(source, kind)?;
-        let channels = recording.buffer.channel_count() as u64;
-        return checked_shape(recording.buffer.frames() as u64, channels, recording.sample_rate.0.into());
+        let mut packets = Packets::open(source, kind)?;
+        while packets.next()?.is_some() {}
+        packets.require_whole()?;
+        return checked_shape(packets.frames(), packets.channels as u64, packets.sample_rate.into());
     }
     require_end(&mut source, kind)?;
     let mut opened = open(source, kind)?;
@@ -150,10 +239,6 @@ pub(super) fn probe<S: Read + Seek + Send + Sync + 'static>(
     require_promised(opened.promised, frames)?;
     let channels = opened.codec.channels.as_ref().map_or(0, |channels| channels.count());
     checked_shape(frames, channels as u64, opened.codec.sample_rate.unwrap_or(0).into())
-}
-
-fn decoder(opened: &Opened, options: &AudioDecoderOptions) -> Result<Box<dyn AudioDecoder>, ReadProblem> {
-    symphonia::default::get_codecs().make_audio_decoder(&opened.codec, options).map_err(problem)
 }
 
 fn trimmed(opened: &Opened, decoded: u64) -> u64 {

@@ -4,8 +4,11 @@
 //! for a shorter recording.
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::ops::Range;
 
-use super::{ReadProblem, Recording, Shape, Source, checked_shape};
+use super::recorded::{Decode, Opened};
+use super::source::{Bytes, Source};
+use super::{ReadProblem, Shape, checked_shape};
 use crate::Buffer;
 
 /// Where the samples lie and how they are stored.
@@ -30,45 +33,62 @@ pub(super) fn probe<S: Read + Seek>(source: &mut Source<S>) -> Result<Shape, Rea
     layout(source).map(|layout| layout.shape)
 }
 
-pub(super) fn read<S: Read + Seek>(source: &mut Source<S>) -> Result<Recording, ReadProblem> {
-    let layout = layout(source)?;
+pub(super) fn open<S: Bytes>(mut source: Source<S>) -> Result<Opened, ReadProblem> {
+    let layout = layout(&mut source)?;
     source.seek(SeekFrom::Start(layout.start)).map_err(ReadProblem::from_io)?;
-    let channels = usize::from(layout.shape.channels);
-    let frame_bytes = channels * layout.width;
-    let frames = usize::try_from(layout.shape.frames).map_err(|_| ReadProblem::Unsupported {
-        what: format!("a recording of {} frames on this machine", layout.shape.frames),
-    })?;
-
-    // The layout was checked against the file's length, so the capacity is backed by bytes that exist.
-    let mut out = vec![Vec::with_capacity(frames); channels];
-    let mut bytes = vec![0; frame_bytes * 4096];
-    let mut left = frames;
-    while left > 0 {
-        let count = left.min(4096);
-        let block = &mut bytes[..count * frame_bytes];
-        source.read_exact(block).map_err(ReadProblem::from_io)?;
-        for (channel, samples) in out.iter_mut().enumerate() {
-            let stored = block.chunks_exact(frame_bytes).map(|f| &f[channel * layout.width..][..layout.width]);
-            decode(stored, layout.encoding, layout.width, samples);
-        }
-        left -= count;
-    }
-    Ok(Recording { buffer: Buffer::from_channels(out), sample_rate: layout.shape.sample_rate, bits: Some(layout.bits) })
+    let (shape, bits) = (layout.shape, layout.bits);
+    Ok((shape, Some(bits), Box::new(Samples { source, layout, bytes: Vec::new() })))
 }
 
-/// Appends samples of one channel. The widths that reach here are those that [`format`] lets through.
-fn decode<'a>(stored: impl Iterator<Item = &'a [u8]>, encoding: Encoding, width: usize, into: &mut Vec<f32>) {
+/// The samples of one file.
+struct Samples<S> {
+    source: Source<S>,
+    layout: Layout,
+    bytes: Vec<u8>,
+}
+
+/// Frames that are decoded at once.
+const AT_ONCE: usize = 4096;
+
+impl<S: Bytes> Decode for Samples<S> {
+    fn fill(&mut self, into: &mut Buffer, to: Range<usize>) -> Result<(), ReadProblem> {
+        let Layout { encoding, width, .. } = self.layout;
+        let frame_bytes = into.channel_count() * width;
+        let mut at = to.start;
+        while at < to.end {
+            let count = (to.end - at).min(AT_ONCE);
+            // The layout was checked against the file's length; a file that was cut since then ends too early here.
+            self.bytes.resize(count * frame_bytes, 0);
+            self.source.read_exact(&mut self.bytes).map_err(ReadProblem::from_io)?;
+            for (channel, samples) in into.channels_mut().enumerate() {
+                let stored = self.bytes.chunks_exact(frame_bytes).map(|frame| &frame[channel * width..][..width]);
+                decode(stored, encoding, width, &mut samples[at..at + count]);
+            }
+            at += count;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), ReadProblem> {
+        Ok(())
+    }
+}
+
+/// Gives the samples of one channel. The widths that reach here are those that [`format`] lets through.
+fn decode<'a>(stored: impl Iterator<Item = &'a [u8]>, encoding: Encoding, width: usize, into: &mut [f32]) {
     // Shifted to the top of 32 bits, integers of all widths share one scale.
     let integer = |bytes: [u8; 4]| i32::from_le_bytes(bytes) as f32 / 2_147_483_648.0;
+    let pairs = into.iter_mut().zip(stored);
     match (encoding, width) {
         // 8-bit WAV is unsigned, all wider integers are signed.
-        (Encoding::Integer, 1) => into.extend(stored.map(|b| integer([0, 0, 0, b[0] ^ 0x80]))),
-        (Encoding::Integer, 2) => into.extend(stored.map(|b| integer([0, 0, b[0], b[1]]))),
-        (Encoding::Integer, 3) => into.extend(stored.map(|b| integer([0, b[0], b[1], b[2]]))),
-        (Encoding::Integer, _) => into.extend(stored.map(|b| integer([b[0], b[1], b[2], b[3]]))),
-        (Encoding::Float, 4) => into.extend(stored.map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
-        (Encoding::Float, _) => into
-            .extend(stored.map(|b| f64::from_le_bytes(b.try_into().expect("a 64-bit sample has eight bytes")) as f32)),
+        (Encoding::Integer, 1) => pairs.for_each(|(to, b)| *to = integer([0, 0, 0, b[0] ^ 0x80])),
+        (Encoding::Integer, 2) => pairs.for_each(|(to, b)| *to = integer([0, 0, b[0], b[1]])),
+        (Encoding::Integer, 3) => pairs.for_each(|(to, b)| *to = integer([0, b[0], b[1], b[2]])),
+        (Encoding::Integer, _) => pairs.for_each(|(to, b)| *to = integer([b[0], b[1], b[2], b[3]])),
+        (Encoding::Float, 4) => pairs.for_each(|(to, b)| *to = f32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+        (Encoding::Float, _) => pairs.for_each(|(to, b)| {
+            *to = f64::from_le_bytes(b.try_into().expect("a 64-bit sample has eight bytes")) as f32
+        }),
     }
 }
 

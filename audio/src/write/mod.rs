@@ -3,6 +3,7 @@
 //! A [`Writer`] takes blocks as they are rendered and never holds more than one. The same samples and seed give the
 //! same bytes, however they are split into blocks: nothing in a file tells when or where it was written.
 
+mod broadcast;
 mod flac;
 mod quantize;
 mod wav;
@@ -10,7 +11,10 @@ mod wav;
 use std::fs::File;
 use std::io;
 
+pub use broadcast::Broadcast;
+
 use crate::format::{Container, Depth, FileFormat};
+use crate::measure::Levels;
 use crate::{Buffer, SampleRate};
 use quantize::Quantizer;
 
@@ -28,7 +32,7 @@ pub struct Writer {
 
 #[derive(Debug)]
 enum Sink {
-    Wav(wav::WavFile),
+    Wav(Box<wav::WavFile>),
     Flac(Box<flac::FlacFile>),
 }
 
@@ -83,6 +87,17 @@ pub enum WriteError {
         /// Frame of the file, from 0.
         frame: u64,
     },
+    /// A text has no place in a Broadcast Wave file.
+    #[error("the {field} of the Broadcast Wave file {problem}")]
+    Broadcast {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Only WAV can be Broadcast Wave.
+    #[error("FLAC has no Broadcast Wave chunk. Choose WAV")]
+    BroadcastInFlac,
     /// The container cannot state the length.
     #[error("FLAC holds at most 68,719,476,735 frames. Write WAV, or shorter files")]
     TooLong,
@@ -100,6 +115,18 @@ impl Writer {
         channels: u16,
         dither_seed: u64,
     ) -> Result<Writer, WriteError> {
+        Writer::create_broadcast(file, format, sample_rate, channels, dither_seed, None)
+    }
+
+    /// Starts a file as [`create`](Writer::create) does, and a Broadcast Wave file, which is WAV, where that is given.
+    pub fn create_broadcast(
+        file: File,
+        format: FileFormat,
+        sample_rate: SampleRate,
+        channels: u16,
+        dither_seed: u64,
+        broadcast: Option<Broadcast>,
+    ) -> Result<Writer, WriteError> {
         if !(1..=8).contains(&channels) {
             return Err(WriteError::Channels { channels });
         }
@@ -111,6 +138,9 @@ impl Writer {
         if sample_rate.0 == 0 || sample_rate.0 > highest {
             return Err(WriteError::Rate { sample_rate, container, highest });
         }
+        if let Some(broadcast) = &broadcast {
+            broadcast.check()?;
+        }
         // Only where needed: a device cannot be cut, and is not a file to refuse for that.
         if file.metadata()?.len() > 0 {
             file.set_len(0)?;
@@ -121,7 +151,11 @@ impl Writer {
             Depth::Float32 => None,
         };
         let sink = match (container, bits) {
-            (Container::Wav, _) => Sink::Wav(wav::WavFile::create(file, format.depth, sample_rate, channels)?),
+            (Container::Wav, _) => {
+                let header = wav::Header { depth: format.depth, sample_rate, channels, broadcast, levels: None };
+                Sink::Wav(Box::new(wav::WavFile::create(file, header)?))
+            }
+            (Container::Flac, _) if broadcast.is_some() => return Err(WriteError::BroadcastInFlac),
             (Container::Flac, Some(bits)) => {
                 Sink::Flac(Box::new(flac::FlacFile::create(file, bits, sample_rate, channels)?))
             }
@@ -173,6 +207,13 @@ impl Writer {
         }
         self.frames += block.frames() as u64;
         Ok(())
+    }
+
+    /// States how loud the file is. A Broadcast Wave file says so in its header; others have no place for it.
+    pub fn set_levels(&mut self, levels: Levels) {
+        if let Sink::Wav(file) = &mut self.sink {
+            file.set_levels(levels);
+        }
     }
 
     /// Completes the header and hands everything to the system. A file that was dropped without this is incomplete.

@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 
+use super::Broadcast;
 use crate::SampleRate;
 use crate::format::Depth;
+use crate::measure::Levels;
 
 #[derive(Debug)]
 pub(super) struct WavFile {
@@ -14,12 +16,15 @@ pub(super) struct WavFile {
 }
 
 impl WavFile {
-    pub(super) fn create(file: File, depth: Depth, sample_rate: SampleRate, channels: u16) -> io::Result<WavFile> {
-        let header = Header { depth, sample_rate, channels };
+    pub(super) fn create(file: File, header: Header) -> io::Result<WavFile> {
         let mut file = BufWriter::with_capacity(1 << 18, file);
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header.bytes(0))?;
         Ok(WavFile { file, header, bytes: Vec::new() })
+    }
+
+    pub(super) fn set_levels(&mut self, levels: Levels) {
+        self.header.levels = Some(levels);
     }
 
     pub(super) fn write_integers(&mut self, samples: &[i32]) -> io::Result<()> {
@@ -43,17 +48,20 @@ impl WavFile {
     }
 }
 
-/// Everything in front of the samples. Its length depends on the format alone, so it can be written before the
+/// Everything in front of the samples. Its length depends neither on their number nor on the levels, so it can be written before the
 /// number of frames is known, and again after.
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    depth: Depth,
-    sample_rate: SampleRate,
-    channels: u16,
+#[derive(Clone, Debug)]
+pub(super) struct Header {
+    pub depth: Depth,
+    pub sample_rate: SampleRate,
+    pub channels: u16,
+    pub broadcast: Option<Broadcast>,
+    /// What a Broadcast Wave file says of its loudness.
+    pub levels: Option<Levels>,
 }
 
 impl Header {
-    fn width(self) -> u16 {
+    fn width(&self) -> u16 {
         match self.depth {
             Depth::Int16 => 2,
             Depth::Int24 => 3,
@@ -61,11 +69,11 @@ impl Header {
         }
     }
 
-    fn data_bytes(self, frames: u64) -> u64 {
+    fn data_bytes(&self, frames: u64) -> u64 {
         frames * u64::from(self.channels) * u64::from(self.width())
     }
 
-    fn bytes(self, frames: u64) -> Vec<u8> {
+    fn bytes(&self, frames: u64) -> Vec<u8> {
         let float = self.depth == Depth::Float32;
         let align = self.channels * self.width();
         let mut format = Vec::new();
@@ -91,8 +99,9 @@ impl Header {
 
         let data = self.data_bytes(frames);
         let fact = if float { 12 } else { 0 };
-        // WAVE, the chunk reserved for ds64, fmt, fact, data with its padding byte.
-        let riff = 4 + 36 + 8 + format.len() as u64 + fact + 8 + data + data % 2;
+        let broadcast = self.broadcast.as_ref().map(|b| b.chunk(self.levels.as_ref())).unwrap_or_default();
+        // WAVE, the chunk reserved for ds64, bext, fmt, fact, data with its padding byte.
+        let riff = 4 + 36 + broadcast.len() as u64 + 8 + format.len() as u64 + fact + 8 + data + data % 2;
         let large = riff > u64::from(u32::MAX);
         // In RF64 (EBU Tech 3306), 32-bit sizes that do not fit are all ones, and the true ones stand in ds64, which
         // takes the place of a JUNK chunk of the same size.
@@ -107,6 +116,7 @@ impl Header {
             out.extend_from_slice(&if large { value } else { 0 }.to_le_bytes());
         }
         out.extend_from_slice(&0u32.to_le_bytes());
+        out.extend_from_slice(&broadcast);
         out.extend_from_slice(b"fmt ");
         out.extend_from_slice(&(format.len() as u32).to_le_bytes());
         out.extend_from_slice(&format);
@@ -126,7 +136,7 @@ mod tests {
     use crate::read;
 
     fn header(depth: Depth, channels: u16) -> Header {
-        Header { depth, sample_rate: SampleRate(48_000), channels }
+        Header { depth, sample_rate: SampleRate(48_000), channels, broadcast: None, levels: None }
     }
 
     #[test]
@@ -156,6 +166,18 @@ mod tests {
         assert_eq!(large[28..36], ((most + 1) * 2).to_le_bytes());
         assert_eq!(large[36..44], (most + 1).to_le_bytes());
         assert_eq!(&large[large.len() - 8..], b"data\xff\xff\xff\xff");
+    }
+
+    #[test]
+    fn a_large_file_has_its_broadcast_chunk_behind_the_sizes() {
+        let broadcast = Broadcast { description: "long".to_owned(), ..Broadcast::default() };
+        let header = Header { broadcast: Some(broadcast), ..header(Depth::Int16, 1) };
+        let (plain, large) = (header.bytes(1), header.bytes(1 << 32));
+        assert_eq!(plain.len(), large.len());
+        assert_eq!((&large[..4], &large[12..16], &large[48..52]), (&b"RF64"[..], &b"ds64"[..], &b"bext"[..]));
+        assert_eq!(large[20..28], (large.len() as u64 - 8 + (2 << 32)).to_le_bytes());
+        assert_eq!(plain[4..8], (plain.len() as u32 - 8 + 2).to_le_bytes());
+        assert_eq!(&large[56..60], b"long");
     }
 
     #[test]
