@@ -18,6 +18,41 @@ pub(crate) fn check(path: &Path) -> Result<(), String> {
     if cfg!(target_os = "linux") { check_elf(&header, length) } else { Ok(()) }
 }
 
+/// Opens a library that was checked. Fails with what went wrong and what to do.
+pub(crate) fn open(path: &Path) -> Result<libloading::Library, String> {
+    // All symbols now: a missing one is an error here, while lazily bound it would end the process in mid-render.
+    // SAFETY: opening a library runs its initialisers, which may do anything; there is no way to use a plugin without.
+    // Its file is what the user named as a plugin, and only worker processes, which may die, come here.
+    #[cfg(unix)]
+    let opened = unsafe {
+        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+        Library::open(Some(path), RTLD_NOW | RTLD_LOCAL)
+    };
+    // The libraries that a plugin brings lie beside it, hence the altered search path.
+    // SAFETY: as above.
+    #[cfg(windows)]
+    let opened = unsafe {
+        use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
+        Library::load_with_flags(path, LOAD_WITH_ALTERED_SEARCH_PATH)
+    };
+    opened.map(libloading::Library::from).map_err(|error| unopened(&error))
+}
+
+/// Why the system cannot open a library, and what to do.
+pub(crate) fn unopened(error: &libloading::Error) -> String {
+    let mut words = error.to_string();
+    if let Some(cause) = std::error::Error::source(error) {
+        words = format!("{words}: {cause}");
+    }
+    match words.split_once("undefined symbol: ") {
+        Some((_, symbol)) => format!(
+            "the file needs the symbol {symbol}, which neither it nor any library that it names has. The plugin was \
+             built or packaged wrongly; install another build"
+        ),
+        None => format!("the system cannot open it: {words}. Install what is missing, or another build"),
+    }
+}
+
 /// Names of the machines that plugins are built for; values of `e_machine` in the ELF specification.
 const MACHINES: [(u16, &str); 9] = [
     (3, "x86"),

@@ -32,6 +32,7 @@ use crate::choose::{choose, refusal};
 ///
 /// Loading a library runs its initialisers, so even this can crash.
 pub fn list(path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
+    background::before_loading();
     let library = Library::open(path).map_err(|reason| refusal("clap", path, None, reason))?;
     Ok(library.offers.iter().map(|offer| offer.info.clone()).collect())
 }

@@ -7,9 +7,11 @@
 
 mod background;
 mod binary;
+mod chance;
 mod choose;
 pub mod clap;
 mod denormals;
+mod length;
 pub mod lv2;
 mod midi;
 mod note;

@@ -5,11 +5,10 @@
 //! apart again in the order that VST3 has. What the plugin sees of the host is `context` (where it begins), `handler`
 //! (what it reports) and `connection` (the wire between its halves), with `message`, `stream` and `run_loop` for what
 //! they pass. `device` is the main-thread half with its `busses` and `parameters`, and `processor` the other, with its
-//! `changes` and `events`.
+//! `changes`, the `order` of those that MIDI controllers bring, and `events`.
 //!
 //! No editor is ever opened.
 
-use std::io::Write;
 use std::path::Path;
 
 use audio::Device;
@@ -31,6 +30,7 @@ mod instance;
 mod message;
 mod module;
 mod moduleinfo;
+mod order;
 mod parameters;
 mod processor;
 mod run_loop;
@@ -47,6 +47,7 @@ use crate::choose::{choose, refusal};
 ///
 /// Loading a library runs its initialisers, so even this can crash.
 pub fn list(path: &Path) -> Result<Vec<DeviceInfo>, DeviceError> {
+    background::before_loading();
     let module = Module::open(path).map_err(|reason| refusal("vst3", path, None, reason))?;
     Ok(module.offers.iter().map(|offer| offer.info.clone()).collect())
 }
@@ -65,10 +66,4 @@ pub fn load(path: &Path, id: Option<&str>) -> Result<Box<dyn Device>, DeviceErro
     let device = device::Vst3Device::new(&module, offer);
     let device = device.map_err(|reason| refusal("vst3", path, Some(&offer.info.name), reason))?;
     Ok(Box::new(device))
-}
-
-/// Writes a line about a plugin where its own messages go.
-fn note(name: &str, severity: &str, message: &str) {
-    // A worker without a standard error has nobody left to tell.
-    let _ = writeln!(std::io::stderr(), "[{name}] {severity}: {message}");
 }

@@ -354,7 +354,7 @@ fn a_device_can_be_activated_again_under_another_setup() {
     stage.effect(&input, &[]).unwrap();
     let mut device = stage.stop();
     let error = device.activate(Setup { sample_rate: RATE, max_block: 0 }).err().unwrap();
-    assert_eq!(error, DeviceError::Activate("a block of 0 frames".into()));
+    assert_eq!(error, DeviceError::Activate("a block of 0 frames: 1 to 16777216 are allowed".into()));
     assert_eq!(Stage::new(device, 1).effect(&input, &[]).unwrap(), input);
 }
 

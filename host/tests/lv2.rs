@@ -38,7 +38,7 @@ fn a_plugin_is_chosen_by_uri_or_by_name() {
     let by_name = tonemill_host::lv2::load(&bundle, Some("Fixture gain")).unwrap();
     assert_eq!(by_name.info().id, fixtures::uri("gain"));
     let words = tonemill_host::lv2::load(&bundle, None).err().unwrap().to_string();
-    assert!(words.contains("holds 27 plugins; name one by its id"), "{words}");
+    assert!(words.contains("holds 30 plugins; name one by its id"), "{words}");
 }
 
 #[test]
@@ -119,6 +119,68 @@ fn a_latency_that_shows_only_in_a_run_is_known_before_the_first_block() {
     assert!(output.channel(0)[..100].iter().all(|sample| *sample == 0.0), "nothing is left of the run before");
     assert_eq!(output.channel(0)[100..], input.channel(0)[..200]);
     assert!(!stage.device.pump().restart);
+}
+
+#[test]
+fn a_latency_that_changes_is_known_at_once_and_asks_for_one_restart() {
+    let (_folder, device) = fixture("varying");
+    let mut stage = Stage::new(device, 64);
+    assert_eq!((stage.device.latency(), stage.device.pump().restart), (100, false));
+    for (frames, asks) in [(30.0, true), (30.0, false), (100.0, true), (7.0, true)] {
+        let change = at(0, set("frames", &*stage.device, frames));
+        stage.effect(&ramp(1, 64), &[change]).unwrap();
+        assert_eq!((stage.device.latency(), stage.device.pump().restart), (frames as u64, asks), "{frames}");
+        assert!(!stage.device.pump().restart, "it is asked for once");
+    }
+    let mut stage = Stage::new(stage.stop(), 64);
+    assert_eq!((stage.device.latency(), stage.device.pump().restart), (7, false));
+}
+
+#[test]
+fn what_a_plugin_draws_when_it_is_made_is_the_same_each_time() {
+    let drawn = || {
+        let (_folder, device) = fixture("dice");
+        constant(&Stage::new(device, 64).effect(&ramp(1, 64), &[]).unwrap())
+    };
+    let first = drawn();
+    assert_eq!([drawn(), drawn()], [first; 2]);
+}
+
+#[test]
+fn a_plugin_that_refuses_its_file_is_not_active_and_refuses_it_again() {
+    let (folder, mut device) = fixture("stubborn");
+    let sample = folder.path().join("sample");
+    std::fs::write(&sample, [64]).unwrap();
+    let setup = Setup { sample_rate: RATE, max_block: 64 };
+    let processor = device.activate(setup).unwrap();
+    device.deactivate(processor);
+    device.set_file("sample", &sample).unwrap();
+    let refusal = DeviceError::Activate("it refuses the state (error 1)".into());
+    for _ in 0..2 {
+        assert_eq!(device.activate(setup).err(), Some(refusal.clone()));
+        assert_eq!(device.save_state(), Err(DeviceError::State("it refuses the state (error 1)".into())));
+    }
+}
+
+#[test]
+fn a_state_without_a_setting_brings_its_default() {
+    let (folder, mut device) = fixture("file");
+    let sample = folder.path().join("sample");
+    std::fs::write(&sample, [64]).unwrap();
+    device.set_file("sample", &sample).unwrap();
+    let mut state: serde_json::Value = serde_json::from_slice(&device.save_state().unwrap()).unwrap();
+    let kept = state["properties"].as_array_mut().unwrap();
+    let count = kept.len();
+    kept.retain(|kept| kept["key"] != "urn:tonemill:fixture:level");
+    assert_eq!(kept.len(), count - 1);
+    let level = id(&*device, "Level");
+    device.set_value(level, 0.5).unwrap();
+    let mut stage = Stage::new(device, 64);
+    assert_eq!(constant(&stage.effect(&ramp(1, 10), &[]).unwrap()), 0.125);
+    let mut device = stage.stop();
+    device.load_state(state.to_string().as_bytes()).unwrap();
+    assert_eq!(device.value(level), Ok(1.0));
+    assert_eq!(constant(&Stage::new(device, 64).effect(&ramp(1, 10), &[]).unwrap()), 0.25);
 }
 
 #[test]
@@ -417,7 +479,7 @@ fn a_library_that_cannot_be_opened_says_why() {
         found.iter().for_each(|at| lacking[*at..*at + known.len()].copy_from_slice(unknown));
         std::fs::write(&library, lacking).unwrap();
         let words = refusal(&bundle, "gain");
-        assert!(words.contains("undefined symbol: reallox"), "{words}");
+        assert!(words.contains("the file needs the symbol reallox"), "{words}");
     }
     std::fs::write(&library, whole).unwrap();
     assert!(load(&bundle, "gain").is_ok());

@@ -4,7 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use audio::device::{Device, Parameter, ParameterId};
+use audio::device::{Device, Parameter, ParameterId, ProcessError};
 use audio::{Buffer, Event, EventBody};
 use common::trixie::on_trixie;
 use common::*;
@@ -56,6 +56,36 @@ fn a_step_shows_at_its_frame_and_a_ramp_is_followed() {
 /// Where something else than at the start begins, and what it is.
 fn first_other(factors: &[f32]) -> Option<(usize, f32)> {
     factors.iter().position(|factor| *factor != factors[0]).map(|frame| (frame, factors[frame]))
+}
+
+#[test]
+fn every_plugin_goes_without_harm_or_complaint() {
+    let said = on_trixie("every_plugin_goes_without_harm_or_complaint", |plugins| {
+        let mut files: Vec<_> = std::fs::read_dir(plugins).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let mut count = 0;
+        for file in files {
+            // The one that does not load is told apart elsewhere.
+            let Ok(listed) = tonemill_host::vst3::list(&file) else { continue };
+            let step = if listed.len() > 100 { 8 } else { 1 };
+            for info in listed.iter().step_by(step) {
+                println!("{} goes", info.name);
+                let fresh = || tonemill_host::vst3::load(&file, Some(&info.id)).unwrap();
+                drop(fresh());
+                let mut stage = Stage::new(fresh(), 512);
+                let inputs: Vec<Buffer> = stage.device.ports().inputs.iter().map(|b| ramp(b.channels, 1024)).collect();
+                // ZamEQ2 gives NaN at its defaults.
+                let rendered = stage.run(&inputs, 1024, &[]);
+                assert!(matches!(rendered, Ok(_) | Err(ProcessError::NonFinite { .. })), "{rendered:?}");
+                stage.device.pump();
+                drop(stage.stop());
+                count += 1;
+            }
+        }
+        assert!(count > 100, "{count}");
+    });
+    let complaints: Vec<&str> = said.iter().flat_map(|said| said.lines()).filter(|l| l.contains("warning")).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 #[test]
@@ -121,5 +151,26 @@ fn a_state_that_is_loaded_is_saved_again_unchanged() {
         };
         let known = [refused("Advanced Tutorial", 8), "PitchNames has none".into()];
         assert_eq!(differing, known);
+    });
+}
+
+#[test]
+fn a_plugin_whose_news_of_its_latency_come_late_is_restarted_for_it_once() {
+    on_trixie("a_plugin_whose_news_of_its_latency_come_late_is_restarted_for_it_once", |plugins| {
+        for name in ["Sidechain Multiband Limiter Mono", "Multiband Clipper Stereo", "Loudness Compensator Stereo"] {
+            let play = |stage: &mut Stage| {
+                let ports = stage.device.ports();
+                let inputs: Vec<Buffer> = ports.inputs.iter().map(|bus| ramp(bus.channels, 512)).collect();
+                stage.run(&inputs, 512, &[]).unwrap();
+                // They tell of it from a thread of theirs, after some tens of milliseconds.
+                std::thread::sleep(std::time::Duration::from_millis(5));
+                stage.device.pump().restart
+            };
+            let mut stage = Stage::new(load(plugins, "lsp-plugins.vst3", Some(name)), 512);
+            assert!(play(&mut stage), "{name} knows its latency after a block");
+            let mut stage = Stage::new(stage.stop(), 512);
+            let again = (0..60).find(|_| play(&mut stage));
+            assert_eq!(again, None, "{name} asks again after that many blocks");
+        }
     });
 }

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use audio::device::{Adaptation, Setup};
+use audio::stream::Memory;
 use audio::{Buffer, SampleRate};
 use mix::{Chain, Graph, Level, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch};
 use score::TempoMap;
@@ -115,7 +116,7 @@ fn graph(path: &str, id: &str, seconds: usize) -> f64 {
     let slot = Slot::activate(name, vec![device], Adaptation::AsIs, channels, setup).expect("the plugin activates");
     let take = noise().repeat(seconds);
     let frames = (seconds * RATE.0 as usize / BLOCK * BLOCK) as u64;
-    let source = Source::Recording(Buffer::from_channels(vec![take; channels]));
+    let source = Source::Recording(Box::new(Memory::new(Buffer::from_channels(vec![take; channels]))));
     let strip = Strip::new("tone", source, Chain::new(vec![slot]), Level::Direct);
     let mut graph = Graph::new(vec![strip], TempoMap::default(), RATE, BLOCK).expect("one strip makes a graph");
     let tap = Tap { strip: StripId(0), point: TapPoint::Output, end: TapEnd::At(frames) };

@@ -24,7 +24,8 @@ use super::library::{Library, Offer};
 use super::parameters::{self, Cookies};
 use super::ports::{self, Layout};
 use super::processor::{self, ClapProcessor};
-use crate::background;
+use crate::length::longest_block;
+use crate::{background, chance};
 
 /// A plugin instance.
 pub(super) struct ClapDevice {
@@ -43,9 +44,7 @@ pub(super) struct ClapDevice {
 impl ClapDevice {
     /// Makes and initialises an instance. Fails with what went wrong and what to do.
     pub(super) fn new(library: &Library, offer: &Offer) -> Result<ClapDevice, String> {
-        // Plugins that draw from the C library's generator without seeding it then draw the same every time.
-        // SAFETY: `srand` has no requirement but that nobody else relies on the generator, and nothing here does.
-        unsafe { libc::srand(1) };
+        chance::begin_anew();
         let host = HostInfo::new("tonemill", "tonemill", env!("CARGO_PKG_REPOSITORY"), env!("CARGO_PKG_VERSION"))
             .expect("no zero byte in the host's own name");
         let name = offer.info.name.clone();
@@ -256,8 +255,7 @@ impl Device for ClapDevice {
         if self.sample_rate.is_some() {
             return Err(refuse("it is active already".into()));
         }
-        let max_block = u32::try_from(setup.max_block).ok().filter(|frames| (1..=1 << 24).contains(frames));
-        let max_block = max_block.ok_or_else(|| refuse(format!("a block of {} frames", setup.max_block)))?;
+        let max_block = longest_block(&setup)?;
         let process = self.instance.get_mut().raw_instance().process;
         let process = process.ok_or_else(|| refuse("the plugin has no process function".into()))?;
         self.apply_mode();

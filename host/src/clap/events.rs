@@ -128,6 +128,14 @@ fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
         let (port_index, channel, key) = (port.port as i16, channel.into(), key.into());
         Some(Raw { note: clap_event_note { header, note_id, port_index, channel, key, velocity } })
     };
+    let expression = |channel: u8, key: u8, note: Option<NoteId>, kind: Expression, value| {
+        let header = header::<clap_event_note_expression>(frame, CLAP_EVENT_NOTE_EXPRESSION);
+        let note_id = note.and_then(|id| i32::try_from(id).ok()).unwrap_or(-1);
+        let (port_index, channel, key) = (port.port as i16, channel.into(), key.into());
+        let expression_id = EXPRESSIONS.iter().find(|(_, ours)| *ours == kind)?.0;
+        let expression = clap_event_note_expression { header, expression_id, note_id, port_index, channel, key, value };
+        Some(Raw { expression })
+    };
     match body {
         EventBody::NoteOn { channel, key, velocity, note: id } if port.clap_notes => {
             note(CLAP_EVENT_NOTE_ON, *channel, *key, *velocity, *id)
@@ -135,15 +143,12 @@ fn message(frame: u32, body: &EventBody, port: NoteInput) -> Option<Raw> {
         EventBody::NoteOff { channel, key, velocity, note: id } if port.clap_notes => {
             note(CLAP_EVENT_NOTE_OFF, *channel, *key, *velocity, *id)
         }
-        EventBody::Expression { channel, key, note, expression, value } if port.clap_notes => {
-            let header = header::<clap_event_note_expression>(frame, CLAP_EVENT_NOTE_EXPRESSION);
-            let note_id = note.and_then(|id| i32::try_from(id).ok()).unwrap_or(-1);
-            let (port_index, channel, key) = (port.port as i16, (*channel).into(), (*key).into());
-            let expression_id = EXPRESSIONS.iter().find(|(_, ours)| ours == expression)?.0;
-            let value = *value;
-            let expression =
-                clap_event_note_expression { header, expression_id, note_id, port_index, channel, key, value };
-            Some(Raw { expression })
+        EventBody::Expression { channel, key, note, expression: kind, value } if port.clap_notes => {
+            expression(*channel, *key, *note, *kind, *value)
+        }
+        // Where there is no MIDI, the pressure of a key can be said all the same.
+        EventBody::Midi { bytes: [status @ 0xa0..=0xaf, key, value] } if !port.midi => {
+            expression(status & 15, key & 127, None, Expression::Pressure, f64::from(value & 127) / 127.0)
         }
         EventBody::Sysex { bytes } if port.midi => {
             let header = header::<clap_event_midi_sysex>(frame, CLAP_EVENT_MIDI_SYSEX);

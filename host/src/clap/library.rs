@@ -57,16 +57,12 @@ impl Library {
 
 /// Opens the binary and calls its entry point.
 fn enter(binary: &Path) -> Result<PluginEntry, String> {
-    // SAFETY: opening a library runs its initialisers, which may do anything; there is no way to use a plugin without.
-    // Its file is what the user named as a plugin, and only worker processes, which may die, come here.
-    unsafe { load(binary) }.map_err(|e| match e {
+    load(binary)?.map_err(|e| match e {
         PluginEntryError::LibraryLoadingError(e) if is_missing_entry(&e) => {
             "the file is not a CLAP plugin: it has no clap_entry. If it is of another format, load it as that"
                 .to_string()
         }
-        PluginEntryError::LibraryLoadingError(e) => {
-            format!("the system cannot open it: {e}. Install what is missing, or another build")
-        }
+        PluginEntryError::LibraryLoadingError(e) => crate::binary::unopened(&e),
         PluginEntryError::NullEntryPointer => "the file is not a CLAP plugin: its clap_entry is null".into(),
         PluginEntryError::IncompatibleClapVersion { plugin_version } => {
             format!(
@@ -81,32 +77,26 @@ fn enter(binary: &Path) -> Result<PluginEntry, String> {
     })
 }
 
-/// # Safety
-/// The library's initialisers must be sound to run.
+/// Opens the library, and gives how its entry point took it.
 #[cfg(target_os = "linux")]
-unsafe fn load(binary: &Path) -> Result<PluginEntry, PluginEntryError> {
+fn load(binary: &Path) -> Result<Result<PluginEntry, PluginEntryError>, String> {
     use clack_host::entry::LibraryEntry;
-    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
-    let path = CString::new(binary.as_os_str().as_encoded_bytes())?;
-    // All symbols now: a missing one is an error here, while lazily bound it would end the process in mid-render.
-    // SAFETY: as the caller promises.
-    let library = unsafe { Library::open(Some(binary), RTLD_NOW | RTLD_LOCAL) };
-    let library = library.map_err(PluginEntryError::LibraryLoadingError)?;
-    // SAFETY: `clap_entry` is reserved by the CLAP specification for the type that clack reads it as. The handle is
-    // the library's own and is held by the entry.
-    let entry = unsafe { LibraryEntry::load_from_library(library.into()) }?;
+    let path = CString::new(binary.as_os_str().as_encoded_bytes()).map_err(|_| "its path has a NUL in it")?;
+    let library = crate::binary::open(binary)?;
+    // SAFETY: `clap_entry` is reserved by the CLAP specification for the type that clack reads it as.
+    let entry = unsafe { LibraryEntry::load_from_library(library) };
     // SAFETY: the entry is the file's own `clap_entry`, and the path is that of the very file it lies in.
-    unsafe { PluginEntry::load_from(entry, &path) }
+    Ok(entry.and_then(|entry| unsafe { PluginEntry::load_from(entry, &path) }))
 }
 
-/// # Safety
-/// The library's initialisers must be sound to run.
+/// Opens the library, and gives how its entry point took it.
 #[cfg(not(target_os = "linux"))]
-unsafe fn load(binary: &Path) -> Result<PluginEntry, PluginEntryError> {
+fn load(binary: &Path) -> Result<Result<PluginEntry, PluginEntryError>, String> {
     // Follows a macOS bundle to its executable.
-    // SAFETY: as the caller promises.
-    unsafe { PluginEntry::load(binary) }
+    // SAFETY: opening a library runs its initialisers, which may do anything; there is no way to use a plugin without.
+    // Its file is what the user named as a plugin, and only worker processes, which may die, come here.
+    Ok(unsafe { PluginEntry::load(binary) })
 }
 
 fn is_missing_entry(error: &libloading::Error) -> bool {

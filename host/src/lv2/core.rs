@@ -11,8 +11,10 @@ use super::atom::Object;
 use super::buffers::{Buffer, Buffers};
 use super::busses::Layout;
 use super::features::Lengths;
+use super::files;
 use super::instance::Instance;
 use super::message::{self, Said};
+use super::paths::Paths;
 use super::plugin::Description;
 use super::port::{Direction, Kind};
 use super::urid::KNOWN;
@@ -92,7 +94,7 @@ pub(super) struct Active {
     pub(super) filled: usize,
     /// What came out with the last block of fixed length, and is not due yet.
     pub(super) held: Vec<Event>,
-    /// The latency that was reported when it was activated.
+    /// The latency that the plugin reported when it was last asked whether it is another.
     pub(super) latency: u64,
 }
 
@@ -115,9 +117,31 @@ impl Core {
         port.map_or(0, |port| self.controls[port.index as usize].clamp(0.0, 1e9).round() as u64)
     }
 
-    /// Connects and activates the instance. What the plugin is to load is loaded, and its latency known, when this
-    /// returns.
-    pub(super) fn start(&mut self, lengths: Lengths, rate: f64, used_inputs: &[usize]) {
+    /// Begins to process. What the plugin is to load is loaded, and its latency known, when this returns. Fails where it
+    /// refuses a file that it is to load; it is inactive then.
+    pub(super) fn begin(
+        &mut self,
+        lengths: Lengths,
+        rate: f64,
+        used_inputs: &[usize],
+        paths: &Paths,
+    ) -> Result<(), String> {
+        let told: Vec<usize> =
+            self.files.iter().filter(|(_, (_, pending))| *pending).map(|(index, _)| *index).collect();
+        self.start(lengths, rate, used_inputs);
+        if !told.is_empty()
+            && let Err(reason) = files::confirm(self, paths)
+        {
+            self.stop();
+            // It is to be told again when it begins again.
+            self.files.iter_mut().for_each(|(index, (_, pending))| *pending = told.contains(index));
+            return Err(reason);
+        }
+        Ok(())
+    }
+
+    /// Connects and activates the instance, and lets it load what it has been told of.
+    fn start(&mut self, lengths: Lengths, rate: f64, used_inputs: &[usize]) {
         let unused: Vec<u32> = self
             .layout
             .inputs
@@ -150,7 +174,7 @@ impl Core {
         let waits = has_latency || self.is_pending() || self.is_busy() || self.has_texts_to_tell();
         let told = self.is_pending();
         // What was set is told first, so that the answers know of it.
-        self.tell_properties(0);
+        self.tell_properties();
         self.ask_for_properties();
         if waits {
             self.settle(told);
@@ -256,7 +280,7 @@ impl Core {
     }
 
     /// Tells the plugin what was set since it was last told.
-    fn tell_properties(&mut self, frame: u32) {
+    fn tell_properties(&mut self) {
         if !self.is_pending() {
             return;
         }
@@ -265,20 +289,20 @@ impl Core {
             let (value, pending) = &mut self.properties[index];
             if std::mem::take(pending) {
                 message::set_number(&mut self.message, property, *value);
-                self.send(frame);
+                self.send(0);
             }
             let text = &mut self.texts[index];
             if std::mem::take(&mut text.pending) {
                 let value = [text.value.as_bytes(), b"\0"].concat();
                 message::set_text(&mut self.message, property, &value);
-                self.send(frame);
+                self.send(0);
             }
             if let Some((path, pending)) = self.files.get_mut(&index)
                 && std::mem::take(pending)
             {
                 let value = [path.as_os_str().as_encoded_bytes(), b"\0"].concat();
                 message::set_text(&mut self.message, property, &value);
-                self.send(frame);
+                self.send(0);
             }
         }
     }
@@ -365,7 +389,6 @@ impl Core {
     /// Runs the plugin over what has been put in place, and takes what it gives out; frames count from the start of
     /// this run.
     pub(super) fn run(&mut self, frames: usize, produced: &mut Vec<Event>) {
-        self.tell_properties(0);
         let (Some(active), Some(instance)) = (&mut self.active, &mut self.instance) else { return };
         for (port, buffer) in self.plugin.ports.iter().zip(&mut active.buffers.0) {
             match buffer {

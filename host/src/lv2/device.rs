@@ -11,7 +11,7 @@ use audio::{Device, Processor, SampleRate};
 use super::abi::Descriptor;
 use super::atom::Object;
 use super::bundle::Bundle;
-use super::core::{Core, FIRST_PROPERTY, Text};
+use super::core::{Active, Core, FIRST_PROPERTY, Text};
 use super::features::{self, Features, Lengths};
 use super::instance::Instance;
 use super::names::*;
@@ -25,6 +25,7 @@ use super::turtle::{Graph, Node};
 use super::worker::Queue;
 use super::{busses, files, library, preset};
 use crate::background;
+use crate::length::longest_block;
 
 /// The conditions that an instance is made under before anybody says which.
 const USUAL: Setup = Setup { sample_rate: SampleRate(48_000), max_block: 512 };
@@ -137,13 +138,15 @@ impl Lv2Device {
             return Err(DeviceError::State(format!("it was saved by {other}, and this is {own}")));
         }
         self.paths.put_files(&state.files).map_err(|e| DeviceError::State(format!("its files cannot be kept: {e}")))?;
-        let mut core = self.shared.lock();
-        if let Some(instance) = &mut core.instance {
-            instance.restore(&state.properties).map_err(DeviceError::State)?;
+        let before = self.state.replace(state);
+        if let Err(reason) = self.restore() {
+            self.state = before;
+            return Err(DeviceError::State(reason));
         }
+        let state = self.state.as_ref().expect("it was put there just now");
+        let mut core = self.shared.lock();
         // What was set by message is replaced by what the state says.
         core.files.clear();
-        core.properties.iter_mut().for_each(|(_, pending)| *pending = false);
         core.texts.iter_mut().for_each(|text| *text = Text::default());
         for (index, property) in self.plugin.properties.iter().enumerate() {
             let kept = state.properties.iter().find(|kept| kept.key == property.uri);
@@ -151,9 +154,7 @@ impl Lv2Device {
                 let kind = super::urid::map(&kept.kind);
                 super::atom::number(kind, &kept.value.bytes(kind))
             });
-            if let Some(number) = number {
-                core.properties[index].0 = number;
-            }
+            core.properties[index] = (number.unwrap_or(property.default), false);
             if let (true, Some(Value::Text(text))) = (property.kind.is_text(), kept.map(|kept| &kept.value)) {
                 core.texts[index] = Text::of(text, false);
             }
@@ -163,9 +164,26 @@ impl Lv2Device {
                 core.controls[port.index as usize] = *value;
             }
         }
-        drop(core);
-        self.state = Some(state);
         Ok(())
+    }
+
+    /// Has the instance restore the state that it is to have; or one that is made for it, where the state lacks a number
+    /// that was changed: a plugin would keep that one as it is, and nobody else knows what it was at first.
+    fn restore(&mut self) -> Result<(), String> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let mut core = self.shared.lock();
+        let is_lost = |(property, (value, _)): (&Property, &(f64, bool))| {
+            property.writable
+                && property.kind.is_number()
+                && *value != property.default
+                && !state.properties.iter().any(|kept| kept.key == property.uri)
+        };
+        if self.plugin.properties.iter().zip(&core.properties).any(is_lost) {
+            drop(core);
+            let (rate, lengths) = self.made_for;
+            return self.make(rate, lengths);
+        }
+        core.instance.as_mut().map_or(Ok(()), |instance| instance.restore(&state.properties))
     }
 }
 
@@ -339,11 +357,7 @@ impl Device for Lv2Device {
         if pending {
             let (rate, lengths) = self.made_for;
             let mut core = self.shared.lock();
-            let pending = core.files.values().any(|(_, pending)| *pending);
-            core.start(lengths, rate, &self.used_inputs);
-            if pending {
-                files::confirm(&mut core, &self.paths).map_err(DeviceError::State)?;
-            }
+            core.begin(lengths, rate, &self.used_inputs, &self.paths).map_err(DeviceError::State)?;
             core.stop();
         }
         let mut core = self.shared.lock();
@@ -448,9 +462,7 @@ impl Device for Lv2Device {
         if self.shared.lock().active.is_some() {
             return Err(refuse("it is active already".into()));
         }
-        if !(1..=1 << 24).contains(&setup.max_block) {
-            return Err(refuse(format!("a block of {} frames", setup.max_block)));
-        }
+        longest_block(&setup)?;
         let lengths = Lengths::new(&self.plugin.required, setup.max_block);
         let rate = setup.sample_rate.hz();
         if self.made_for != (rate, lengths) || self.shared.lock().instance.is_none() {
@@ -461,22 +473,20 @@ impl Device for Lv2Device {
         for port in self.plugin.ports.iter().filter(|port| port.is_designated(FREE_WHEELING)) {
             core.controls[port.index as usize] = freewheeling;
         }
-        let pending = core.files.values().any(|(_, pending)| *pending);
-        core.start(lengths, rate, &self.used_inputs);
-        if pending {
-            files::confirm(&mut core, &self.paths).map_err(refuse)?;
-        }
+        core.begin(lengths, rate, &self.used_inputs, &self.paths).map_err(refuse)?;
         Ok(Box::new(Lv2Processor::new(&self.shared, &self.plugin.info.name, setup.max_block)))
     }
 
     fn latency(&self) -> u64 {
         let core = self.shared.lock();
-        core.active.as_ref().map_or(0, |active| active.latency + active.lengths.fixed.unwrap_or(0) as u64)
+        core.active.as_ref().map_or(0, |active| core.reported_latency() + active.lengths.fixed.unwrap_or(0) as u64)
     }
 
     fn pump(&mut self) -> Requests {
-        let core = self.shared.lock();
-        let restart = core.active.as_ref().is_some_and(|active| active.latency != core.reported_latency());
+        let mut core = self.shared.lock();
+        let latency = core.reported_latency();
+        let changed = |active: &mut Active| std::mem::replace(&mut active.latency, latency) != latency;
+        let restart = core.active.as_mut().is_some_and(changed);
         Requests { restart, ..Requests::default() }
     }
 

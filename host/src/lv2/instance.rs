@@ -9,8 +9,8 @@ use super::features::Features;
 use super::names::{STATE_INTERFACE, WORKER_INTERFACE};
 use super::state::{Kept, Value};
 use super::urid::{map, unmap};
-use crate::background;
 use crate::denormals::Denormals;
+use crate::{background, chance};
 
 /// Largest value that a plugin may keep in its state.
 const LARGEST_VALUE: usize = 1 << 30;
@@ -45,6 +45,7 @@ impl Instance {
         let mut folder = bundle.as_os_str().as_encoded_bytes().to_vec();
         folder.push(b'/');
         let folder = CString::new(folder).map_err(|_| "the bundle's path has a NUL in it")?;
+        chance::begin_anew();
         // SAFETY: the descriptor is the library's own, which stays open. The path outlives the call, as LV2 has it, and
         // the features live as long as the instance.
         let handle = unsafe { instantiate(descriptor, rate, folder.as_ptr(), features.as_ptr()) };

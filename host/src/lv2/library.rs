@@ -72,24 +72,7 @@ fn open(path: &Path) -> Result<&'static libloading::Library, String> {
         return Ok(library);
     }
     binary::check(path)?;
-    #[cfg(unix)]
-    let library = {
-        use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-        // SAFETY: opening runs the library's initialisers, which may do anything; that is why plugins are loaded in
-        // worker processes only.
-        unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(libloading::Library::from)
-    };
-    #[cfg(not(unix))]
-    // SAFETY: likewise.
-    let library = unsafe { libloading::Library::new(path) };
-    let library = library.map_err(|e| {
-        let mut reason = e.to_string();
-        if let Some(cause) = std::error::Error::source(&e) {
-            reason = format!("{reason}: {cause}");
-        }
-        format!("it cannot be opened: {reason}")
-    })?;
-    let library = Box::leak(Box::new(library));
+    let library = Box::leak(Box::new(binary::open(path)?));
     open.insert(path.to_owned(), library);
     Ok(library)
 }

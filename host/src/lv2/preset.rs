@@ -31,7 +31,7 @@ pub(super) fn state_of(graph: &Graph, subject: &Node, plugin: &str, name: &str) 
 /// What stands in a file is plain data and the same everywhere.
 const FLAGS: u32 = super::abi::STATE_IS_POD | super::abi::STATE_IS_PORTABLE;
 
-/// The preset for `plugin` in a graph of files: the one that `only` names, or else the first that fits.
+/// The preset for `plugin`, called `name`, in a graph of files. Fails unless there is exactly one.
 pub(super) fn find(graph: &Graph, plugin: &str, name: &str) -> Result<State, String> {
     let presets = graph.of_type(PRESET);
     let fits = |preset: &&&str| graph.says(&Node::Iri((**preset).to_owned()), APPLIES_TO, plugin);

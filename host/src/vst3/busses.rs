@@ -52,7 +52,8 @@ impl Faces<'_> {
             note_input: event_inputs > 0,
             note_output: event_outputs > 0,
         };
-        let event_channels = self.event_channels();
+        // DPF's plugins complain of being asked for a bus that they do not have.
+        let event_channels = if event_inputs > 0 { self.event_channels() } else { 16 };
         Ok(Layout { ports, inputs, outputs, event_inputs, event_outputs, event_channels })
     }
 

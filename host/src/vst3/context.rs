@@ -3,13 +3,13 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use vst3::Steinberg::Linux::*;
+use vst3::Steinberg::Linux::IRunLoop;
 use vst3::Steinberg::Vst::*;
 use vst3::Steinberg::*;
 use vst3::{Class, ComPtr, ComWrapper, Interface};
 
 use super::message::{Attributes, Message, host_name};
-use super::run_loop::RunLoop;
+use super::run_loop::{RunLoop, offers_run_loop};
 
 /// What `initialize` and `setHostContext` are given.
 struct Context {
@@ -85,23 +85,7 @@ impl IPlugInterfaceSupportTrait for Context {
     }
 }
 
-impl IRunLoopTrait for Context {
-    unsafe fn registerEventHandler(&self, handler: *mut IEventHandler, fd: FileDescriptor) -> tresult {
-        self.run_loop.add_descriptor(handler, fd)
-    }
-
-    unsafe fn unregisterEventHandler(&self, handler: *mut IEventHandler) -> tresult {
-        self.run_loop.remove_descriptor(handler)
-    }
-
-    unsafe fn registerTimer(&self, handler: *mut ITimerHandler, milliseconds: TimerInterval) -> tresult {
-        self.run_loop.add_timer(handler, milliseconds)
-    }
-
-    unsafe fn unregisterTimer(&self, handler: *mut ITimerHandler) -> tresult {
-        self.run_loop.remove_timer(handler)
-    }
-}
+offers_run_loop!(Context);
 
 #[cfg(test)]
 mod tests {

@@ -22,6 +22,7 @@ use super::module::{Module, Offer};
 use super::parameters::{Known, Table};
 use super::processor::{Start, Vst3Processor};
 use crate::background;
+use crate::length::longest_block;
 use crate::pump::Clock;
 
 /// The parameter table of the moment. Both halves of a device hold it: the main thread replaces it when the plugin
@@ -60,6 +61,10 @@ pub(super) struct Vst3Device {
     busses_changed: bool,
     /// The latency as it was found last.
     latency: u64,
+    /// The latency that the last activation led to.
+    activated_latency: u64,
+    /// The latency was seen to change while it was active: what the plugin answers is how it is.
+    latency_is_live: bool,
     /// The latency that a restart was asked for without the plugin's word: once is enough.
     restarted_for: Option<u64>,
     /// Values on their way to the controller; empty between pumps.
@@ -78,6 +83,8 @@ impl Vst3Device {
             layout,
             used_inputs: Vec::new(),
             latency: 0,
+            activated_latency: 0,
+            latency_is_live: false,
             restarted_for: None,
             mode: ProcessMode::Offline,
             clock: Clock::default(),
@@ -112,9 +119,7 @@ impl Vst3Device {
     /// Reads again what the plugin said has changed.
     fn refresh(&mut self) {
         let notices = &self.instance.notices;
-        let infos = kParamTitlesChanged | kMidiCCAssignmentChanged | kParamIDMappingChanged | kReloadComponent;
-        // The last one is not taken: it also asks for a restart.
-        if notices.take_restart(infos & !kReloadComponent) != 0 {
+        if notices.take_restart(kParamTitlesChanged | kMidiCCAssignmentChanged | kParamIDMappingChanged) != 0 {
             notices.values_changed.store(true, Ordering::Release);
             self.read_parameters();
         }
@@ -167,8 +172,7 @@ impl Vst3Device {
     /// Activates the component and starts processing.
     fn start(&mut self, setup: Setup) -> Result<Box<dyn Processor>, DeviceError> {
         let refuse = DeviceError::Activate;
-        let max_block = i32::try_from(setup.max_block).ok().filter(|frames| (1..=1 << 24).contains(frames));
-        let max_block = max_block.ok_or_else(|| refuse(format!("a block of {} frames", setup.max_block)))?;
+        let max_block = longest_block(&setup)? as i32;
         self.refresh();
         faces(&self.instance).confirm(&self.layout);
         let layout = faces(&self.instance).read().map_err(refuse)?;
@@ -211,6 +215,7 @@ impl Vst3Device {
         });
         self.setup = Some(setup);
         self.latency = self.latency();
+        self.activated_latency = self.latency;
         Ok(Box::new(started))
     }
 
@@ -270,15 +275,42 @@ impl Vst3Device {
             produced: &mut Vec::new(),
             transport: &transport,
         });
-        // What it asks for now, it gets when it is activated again.
-        self.pump();
+        // What it asks for now, it gets when it is activated again. That its values are others now, whoever pumps next is
+        // to hear.
+        let changed = self.pump().parameters;
         self.deactivate(processor);
+        self.instance.notices.values_changed.fetch_or(changed, Ordering::AcqRel);
         self.state_waits = false;
         match processed {
             // What sounds here is heard by nobody, so it need not be sound.
             Ok(()) | Err(ProcessError::NonFinite { .. }) => Ok(()),
             Err(error) => Err(DeviceError::State(error.to_string())),
         }
+    }
+
+    /// What of the plugin is to be another, for which it has to be activated again; nothing is said twice.
+    fn wanted_restart(&mut self) -> RestartFlags {
+        // LSP's plugins find out their latency when they process, and say so from a thread of theirs, at any time or too
+        // late.
+        let latency = self.latency();
+        if std::mem::replace(&mut self.latency, latency) != latency {
+            self.latency_is_live = true;
+            if self.restarted_for.replace(latency) != Some(latency) {
+                self.instance.notices.ask_restart(kLatencyChanged);
+            }
+        }
+        let notices = &self.instance.notices;
+        let mut restart = notices.take_restart(NEEDS_RESTART);
+        // News of a latency that the plugin was activated with already came too late. It may be believed only where the
+        // answer is known to be live: others, as VST3 has it, answer with the old latency until they are activated again.
+        if self.latency_is_live && latency == self.activated_latency {
+            restart &= !kLatencyChanged;
+        }
+        self.busses_changed |= restart & (kIoChanged | kReloadComponent) != 0;
+        if restart == 0 && latency == self.activated_latency && !self.busses_changed && self.latency_is_live {
+            notices.changes_when_inactive.store(false, Ordering::Release);
+        }
+        restart
     }
 
     /// What a preset is made for, if it is not for this plugin.
@@ -462,17 +494,8 @@ impl Device for Vst3Device {
         self.reports = reports;
         self.reports.clear();
         self.refresh();
-        // LSP's plugins find out when they process, and say so from a thread of theirs, at any time or too late.
-        let latency = self.latency();
-        if self.is_active()
-            && std::mem::replace(&mut self.latency, latency) != latency
-            && self.restarted_for.replace(latency) != Some(latency)
-        {
-            self.instance.notices.ask_restart(kLatencyChanged);
-        }
+        let restart = if self.is_active() { self.wanted_restart() } else { 0 };
         let notices = &self.instance.notices;
-        let restart = notices.take_restart(if self.is_active() { NEEDS_RESTART } else { 0 });
-        self.busses_changed |= restart & (kIoChanged | kReloadComponent) != 0;
         Requests {
             restart: restart != 0,
             parameters: notices.values_changed.swap(false, Ordering::AcqRel),

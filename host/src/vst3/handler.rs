@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vst3::Steinberg::Linux::*;
+use vst3::Steinberg::Linux::IRunLoop;
 use vst3::Steinberg::Vst::*;
 use vst3::Steinberg::*;
 use vst3::{Class, ComPtr, ComWrapper};
 
-use super::run_loop::RunLoop;
+use super::run_loop::{RunLoop, offers_run_loop};
 
 /// Most parameters that wait to be told to the processor. No plugin has as many.
 const MOST_EDITS: usize = 1 << 16;
@@ -264,23 +264,7 @@ impl IUnitHandler2Trait for Handler {
     }
 }
 
-impl IRunLoopTrait for Handler {
-    unsafe fn registerEventHandler(&self, handler: *mut IEventHandler, fd: FileDescriptor) -> tresult {
-        self.run_loop.add_descriptor(handler, fd)
-    }
-
-    unsafe fn unregisterEventHandler(&self, handler: *mut IEventHandler) -> tresult {
-        self.run_loop.remove_descriptor(handler)
-    }
-
-    unsafe fn registerTimer(&self, handler: *mut ITimerHandler, milliseconds: TimerInterval) -> tresult {
-        self.run_loop.add_timer(handler, milliseconds)
-    }
-
-    unsafe fn unregisterTimer(&self, handler: *mut ITimerHandler) -> tresult {
-        self.run_loop.remove_timer(handler)
-    }
-}
+offers_run_loop!(Handler);
 
 #[cfg(test)]
 mod tests {

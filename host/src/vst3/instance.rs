@@ -14,11 +14,13 @@ use super::handler::{self, Notices};
 use super::module::{Module, Offer};
 use super::run_loop::RunLoop;
 use super::stream::{Stream, face};
+use crate::chance;
 
 /// A component and its controller, initialised and connected.
 pub(super) struct Instance {
-    pub(super) component: ComPtr<IComponent>,
+    /// Goes before the component: DPF's plugins keep for ever what is still in use when their component is released.
     pub(super) processor: ComPtr<IAudioProcessor>,
+    pub(super) component: ComPtr<IComponent>,
     pub(super) controller: Option<Controller>,
     /// The controller is an object of its own rather than another face of the component.
     separate: bool,
@@ -33,9 +35,7 @@ pub(super) struct Instance {
 impl Instance {
     /// Makes and initialises a plugin. Fails with what went wrong and what to do.
     pub(super) fn new(module: &Arc<Module>, offer: &Offer) -> Result<Instance, String> {
-        // Plugins that draw from the C library's generator without seeding it then draw the same every time.
-        // SAFETY: `srand` has no requirement but that nobody else relies on the generator, and nothing here does.
-        unsafe { libc::srand(1) };
+        chance::begin_anew();
         let component: ComPtr<IComponent> = module
             .create(&offer.class)
             .ok_or("its library lists the plugin but does not make one. It may need a licence or a display")?;
@@ -46,8 +46,7 @@ impl Instance {
         if unsafe { component.initialize(face.as_ptr()) } != kResultOk {
             return Err("the plugin failed to initialise. What it printed may say why".into());
         }
-        let initialised = Initialised(Some(component));
-        let component = initialised.0.clone().expect("it was put there just now");
+        let mut initialised = Initialised(Some(component.clone()));
         let processor =
             component.cast::<IAudioProcessor>().ok_or("it processes no audio: it has no IAudioProcessor")?;
         let (controller, separate) = controller(module, &component, &face)?;
@@ -59,7 +58,8 @@ impl Instance {
         }
         let connection = controller.as_ref().filter(|_| separate).and_then(|c| Connection::new(&component, c));
         let controller = controller.map(Controller::new);
-        std::mem::forget(initialised);
+        // From here on the instance terminates it.
+        initialised.0 = None;
         let instance = Instance {
             component,
             processor,
@@ -94,7 +94,7 @@ impl Instance {
     }
 }
 
-/// An initialised component that is terminated unless it is forgotten.
+/// An initialised component that is terminated unless it is taken out.
 struct Initialised(Option<ComPtr<IComponent>>);
 
 impl Drop for Initialised {

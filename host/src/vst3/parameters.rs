@@ -31,6 +31,8 @@ pub(super) struct Known {
     steps: i32,
     unit: UnitID,
     program_change: bool,
+    /// It is nothing but a MIDI controller, as JUCE's and DPF's plugins have one for each.
+    only_midi: bool,
     /// Plain values are the normalised ones: the plugin's own conversion does not lead back.
     normalised: bool,
 }
@@ -52,7 +54,8 @@ impl Table {
             }
             let mut known = describe(controller, &info, paths.get(&info.unitId).cloned().unwrap_or_default());
             let is_controller = assigned.contains(&info.id);
-            known.parameter.flags.hidden |= is_controller && known.parameter.name.starts_with("MIDI C");
+            known.only_midi = is_controller && known.parameter.name.starts_with("MIDI C");
+            known.parameter.flags.hidden |= known.only_midi;
             table.places.insert(info.id, table.known.len());
             table.known.push(known);
         }
@@ -104,9 +107,19 @@ impl Known {
         self.program_change
     }
 
-    /// The plain value of a normalised one.
+    /// Whether it is nothing but a MIDI controller.
+    pub(super) fn is_only_midi(&self) -> bool {
+        self.only_midi
+    }
+
+    /// The plain value of a normalised one. Where the plugin gives no number, it is as far between the ends of the range.
     pub(super) fn plain(&self, controller: &Controller, normalised: f64) -> f64 {
-        if self.normalised { normalised } else { controller.plain(self.parameter.id.0, normalised) }
+        if self.normalised {
+            return normalised;
+        }
+        let Parameter { id, minimum, maximum, .. } = &self.parameter;
+        let plain = controller.plain(id.0, normalised);
+        if plain.is_finite() { plain } else { minimum + (maximum - minimum) * normalised }
     }
 
     /// The normalised value of a plain one, 0 to 1.
@@ -175,13 +188,14 @@ fn describe(controller: &Controller, info: &ParameterInfo, group: String) -> Kno
     let (low, high) = (plain(0.0), plain(1.0));
     let default =
         if info.defaultNormalizedValue.is_finite() { info.defaultNormalizedValue.clamp(0.0, 1.0) } else { 0.0 };
+    let told_default = plain(default);
     let parameter = Parameter {
         id: ParameterId(id),
         name: text::from_utf16(&info.title),
         group,
         minimum: low.min(high),
         maximum: low.max(high),
-        default: plain(default),
+        default: if told_default.is_finite() { told_default } else { low + (high - low) * default },
         flags: ParameterFlags {
             stepped: info.stepCount > 0,
             hidden: is(kIsHidden),
@@ -196,6 +210,7 @@ fn describe(controller: &Controller, info: &ParameterInfo, group: String) -> Kno
         steps: info.stepCount.max(0),
         unit: info.unitId,
         program_change: is(kIsProgramChange),
+        only_midi: false,
         normalised,
     }
 }

@@ -4,32 +4,37 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use audio::device::{BusInfo, ProcessError, Tail, require_finite};
+use audio::device::{BusInfo, ParameterId, Ports, ProcessError, Tail, require_finite};
 use audio::{Block, Buffer, Event, EventBody, Processor, Transport};
 use vst3::Steinberg::Vst::ProcessContext_::StatesAndFlags_::*;
+use vst3::Steinberg::Vst::RestartFlags_::kIoChanged;
 use vst3::Steinberg::Vst::*;
 use vst3::Steinberg::*;
 use vst3::{ComPtr, ComWrapper};
 
+use super::busses::Faces;
 use super::changes::{self, Changes};
 use super::controller::Controller;
 use super::device::Tables;
 use super::events::{self, EventList};
-use super::handler::Notices;
-use super::parameters::Table;
+use super::handler::{NEEDS_RESTART, Notices};
+use super::order::{Order, Place, Point};
+use super::parameters::{Known, Table};
 use crate::denormals::Denormals;
+use crate::note::note;
 use crate::role::AudioRole;
 
 /// An active plugin that processes.
 pub(super) struct Vst3Processor {
-    component: ComPtr<IComponent>,
+    /// Goes before the component, as in `Instance`.
     processor: ComPtr<IAudioProcessor>,
+    component: ComPtr<IComponent>,
     controller: Option<Controller>,
     notices: Arc<Notices>,
     tables: Tables,
     name: String,
     setup: ProcessSetup,
-    notes: bool,
+    ports: Ports,
     event_channels: u8,
     inputs: Busses,
     outputs: Busses,
@@ -40,6 +45,8 @@ pub(super) struct Vst3Processor {
     /// The value that each parameter has, of those that were sent.
     sent: HashMap<ParamID, ParamValue>,
     edits: Vec<(ParamID, ParamValue)>,
+    /// The order of controllers.
+    order: Order,
     /// Something could not be said in VST3's words, and that was noted.
     noted_unsaid: bool,
 }
@@ -57,7 +64,7 @@ pub(super) struct Start<'a> {
     pub(super) tables: &'a Tables,
     pub(super) name: &'a str,
     pub(super) setup: ProcessSetup,
-    pub(super) ports: &'a audio::device::Ports,
+    pub(super) ports: &'a Ports,
     /// Channels of the first event input.
     pub(super) event_channels: u8,
 }
@@ -85,7 +92,7 @@ impl Vst3Processor {
             tables: start.tables.clone(),
             name: start.name.to_owned(),
             setup: start.setup,
-            notes: start.ports.note_input,
+            ports: start.ports.clone(),
             event_channels: start.event_channels,
             inputs: Busses::new(&start.ports.inputs, doubles.then_some(frames)),
             outputs: Busses::new(&start.ports.outputs, doubles.then_some(frames)),
@@ -95,6 +102,7 @@ impl Vst3Processor {
             output_events: events(),
             sent: HashMap::new(),
             edits: Vec::new(),
+            order: Order::default(),
             noted_unsaid: false,
         };
         processor.set_processing(true);
@@ -136,6 +144,15 @@ impl Vst3Processor {
         }
     }
 
+    /// Brings the controllers whose order counts to their parameters.
+    fn take_controllers(&mut self, frames: i32) {
+        let mut order = std::mem::take(&mut self.order);
+        // There is room: nobody sends as many controllers.
+        order.take(frames, |point| _ = self.control(point));
+        order.end(frames);
+        self.order = order;
+    }
+
     /// Takes over a block's events. Gives whether all of them could be said in VST3's words.
     fn fill(&mut self, block: &[Event], transport: &Transport) -> bool {
         if block.is_empty() {
@@ -153,13 +170,17 @@ impl Vst3Processor {
                     }
                     _ => false,
                 },
-                _ if !self.notes => false,
+                _ if !self.ports.note_input => false,
                 EventBody::Midi { bytes } if bytes[0] & 0xf0 == 0xc0 => {
-                    let program = table.program(bytes[0] & 15, bytes[1] & 127);
-                    program.is_some_and(|(id, value)| self.change(*frame, id, value))
+                    let channel = bytes[0] & 15;
+                    let program = table.program(channel, bytes[1] & 127);
+                    program.is_some_and(|(id, value)| {
+                        self.order.put(Place::of_program(channel), *frame as i32, id, value);
+                        true
+                    })
                 }
                 EventBody::Midi { bytes } if events::controller(*bytes).is_some() => {
-                    self.controller(&table, *frame, *bytes)
+                    self.controller(&table, *frame as i32, *bytes)
                 }
                 body => {
                     let beat = transport.beat + f64::from(*frame) * transport.tempo / 60.0 / self.setup.sampleRate;
@@ -170,13 +191,30 @@ impl Vst3Processor {
         all
     }
 
-    fn controller(&mut self, table: &Table, frame: u32, bytes: [u8; 3]) -> bool {
+    fn controller(&mut self, table: &Table, frame: i32, bytes: [u8; 3]) -> bool {
         let Some((channel, number, value)) = events::controller(bytes) else { return false };
-        match table.controller(channel, number) {
-            Some(id) => self.change(frame, id, value),
-            // Most plugins leave most controllers unassigned; that is their choice, and nothing is lost.
-            None => true,
+        // Most plugins leave most controllers unassigned; that is their choice, and nothing is lost.
+        let Some(id) = table.controller(channel, number) else { return true };
+        match Place::of_controller(channel, number) {
+            Some(place) => {
+                self.order.put(place, frame, id, value);
+                true
+            }
+            None => self.control(Point { frame, id, value, is_message: false }),
         }
+    }
+
+    /// A controller or a program moves a parameter.
+    fn control(&mut self, Point { frame, id, value, is_message }: Point) -> bool {
+        // A message that was held up to the frame before would be one more. Parameters that are nothing but controllers
+        // begin at 0, which for a bend is all the way down: what was never sent is no level to hold.
+        let is_only_midi = || self.tables.current().get(ParameterId(id)).is_none_or(Known::is_only_midi);
+        if is_message || !self.sent.contains_key(&id) && is_only_midi() {
+            self.sent.insert(id, value);
+            self.notices.report(id, value);
+            return self.input_changes.0.put(id, frame, value);
+        }
+        self.change(frame as u32, id, value)
     }
 
     /// A parameter takes a normalised value at a frame.
@@ -225,7 +263,7 @@ impl Vst3Processor {
         self.output_changes.0.drain(|id, at, value| {
             self.notices.report(id, value);
             sent.entry(id).and_modify(|sent| *sent = value);
-            let id = audio::device::ParameterId(id);
+            let id = ParameterId(id);
             if let (Some(known), Some(controller)) = (table.get(id), &self.controller) {
                 let value = known.plain(controller, value);
                 produced.push(Event { frame: frame(at), body: EventBody::Parameter { id, value } });
@@ -245,13 +283,13 @@ impl Processor for Vst3Processor {
         assert!((1..=most).contains(&block.frames), "a block has 1 to max_block frames");
         self.begin();
         self.take_edits();
-        if !self.fill(block.events, block.transport) && !self.noted_unsaid {
+        let frames = block.frames as i32;
+        let all = self.fill(block.events, block.transport);
+        self.take_controllers(frames);
+        if !all && !self.noted_unsaid {
             self.noted_unsaid = true;
-            super::note(
-                &self.name,
-                "warning",
-                "it does not take some of the events that were sent to it: they are left out",
-            );
+            let words = "it does not take some of the events that were sent to it: they are left out";
+            note(&self.name, "warning", words);
         }
         // What a plugin forgets to write is silence, not what the last block left there.
         block.outputs.iter_mut().for_each(Buffer::clear);
@@ -279,6 +317,14 @@ impl Processor for Vst3Processor {
                 self.component.setActive(1);
                 // Each activation is followed by this question, whose answer is the same as before.
                 self.processor.getLatencySamples();
+            }
+            // As after any activation, what the plugin says of it asks for no restart unless its busses really are others;
+            // a latency that is, the next pump sees.
+            self.notices.take_restart(NEEDS_RESTART);
+            self.notices.changes_when_inactive.store(false, Ordering::Release);
+            let faces = Faces { component: &self.component, processor: &self.processor };
+            if faces.read().is_ok_and(|now| now.ports != self.ports) {
+                self.notices.ask_restart(kIoChanged);
             }
         }
         self.set_processing(true);

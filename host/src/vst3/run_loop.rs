@@ -120,3 +120,43 @@ impl RunLoop {
         if removed.is_empty() { kInvalidArgument } else { kResultOk }
     }
 }
+
+/// Has an object with a field `run_loop` offer it as the interface that plugins ask for. The interface and the objects
+/// are of different crates, so that one implementation cannot serve all objects.
+macro_rules! offers_run_loop {
+    ($object:ty) => {
+        impl ::vst3::Steinberg::Linux::IRunLoopTrait for $object {
+            unsafe fn registerEventHandler(
+                &self,
+                handler: *mut ::vst3::Steinberg::Linux::IEventHandler,
+                fd: ::vst3::Steinberg::Linux::FileDescriptor,
+            ) -> ::vst3::Steinberg::tresult {
+                self.run_loop.add_descriptor(handler, fd)
+            }
+
+            unsafe fn unregisterEventHandler(
+                &self,
+                handler: *mut ::vst3::Steinberg::Linux::IEventHandler,
+            ) -> ::vst3::Steinberg::tresult {
+                self.run_loop.remove_descriptor(handler)
+            }
+
+            unsafe fn registerTimer(
+                &self,
+                handler: *mut ::vst3::Steinberg::Linux::ITimerHandler,
+                milliseconds: ::vst3::Steinberg::Linux::TimerInterval,
+            ) -> ::vst3::Steinberg::tresult {
+                self.run_loop.add_timer(handler, milliseconds)
+            }
+
+            unsafe fn unregisterTimer(
+                &self,
+                handler: *mut ::vst3::Steinberg::Linux::ITimerHandler,
+            ) -> ::vst3::Steinberg::tresult {
+                self.run_loop.remove_timer(handler)
+            }
+        }
+    };
+}
+
+pub(super) use offers_run_loop;

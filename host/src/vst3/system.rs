@@ -19,18 +19,6 @@ pub(super) fn enter(path: &Path, binary: &Path) -> Result<GetFactory, String> {
     own::enter(path, binary)
 }
 
-#[cfg(not(target_os = "macos"))]
-fn unopened(error: &libloading::Error) -> String {
-    let words = error.to_string();
-    match words.split_once("undefined symbol: ") {
-        Some((_, symbol)) => format!(
-            "the file needs the symbol {symbol}, which neither it nor any library that it names has. The plugin was \
-             built or packaged wrongly; install another build"
-        ),
-        None => format!("the system cannot open it: {words}. Install what is missing, or another build"),
-    }
-}
-
 /// Linux, and other systems with `dlopen`.
 #[cfg(all(unix, not(target_os = "macos")))]
 mod own {
@@ -38,16 +26,12 @@ mod own {
     use std::mem::ManuallyDrop;
     use std::path::Path;
 
-    use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+    use libloading::os::unix::Library;
 
-    use super::{GetFactory, NO_FACTORY, REFUSED, unopened};
+    use super::{GetFactory, NO_FACTORY, REFUSED};
 
     pub(super) fn enter(_: &Path, binary: &Path) -> Result<GetFactory, String> {
-        // All symbols now: a missing one is an error here, while lazily bound it would end the process in mid-render.
-        // SAFETY: opening a library runs its initialisers, which may do anything; there is no way to use a plugin
-        // without. Its file is what the user named, and only worker processes, which may die, come here.
-        let library = unsafe { Library::open(Some(binary), RTLD_NOW | RTLD_LOCAL) }.map_err(|e| unopened(&e))?;
-        let handle = library.into_raw();
+        let handle = Library::from(crate::binary::open(binary)?).into_raw();
         // SAFETY: the handle is the one that was taken out just now; it is never closed.
         let library = ManuallyDrop::new(unsafe { Library::from_raw(handle) });
         // SAFETY: both names are reserved by VST3 for functions of these types.
@@ -74,16 +58,10 @@ mod own {
     use std::mem::ManuallyDrop;
     use std::path::Path;
 
-    use libloading::os::windows::{LOAD_WITH_ALTERED_SEARCH_PATH, Library};
-
-    use super::{GetFactory, NO_FACTORY, REFUSED, unopened};
+    use super::{GetFactory, NO_FACTORY, REFUSED};
 
     pub(super) fn enter(_: &Path, binary: &Path) -> Result<GetFactory, String> {
-        // The libraries that a plugin brings lie beside it, hence the altered search path.
-        // SAFETY: opening a library runs its initialisers, which may do anything; there is no way to use a plugin
-        // without. Its file is what the user named, and only worker processes, which may die, come here.
-        let library = unsafe { Library::load_with_flags(binary, LOAD_WITH_ALTERED_SEARCH_PATH) };
-        let library = ManuallyDrop::new(library.map_err(|e| unopened(&e))?);
+        let library = ManuallyDrop::new(crate::binary::open(binary)?);
         // SAFETY: both names are reserved by VST3 for functions of these types.
         let (factory, entry) = unsafe {
             (

@@ -7,14 +7,16 @@ use std::process::Command;
 const INSIDE: &str = "TONEMILL_TEST_ON_TRIXIE";
 
 /// Runs a test with the folder of Debian 13's VST3 plugins, in a copy of this program that uses Debian 13's C library.
-/// `test` is the test's own name with its path in the program. Says so and does nothing where there is no such system.
-pub fn on_trixie(test: &str, run: impl FnOnce(&Path)) {
+/// `test` is the test's own name with its path in the program. Gives all that the copy printed; to the copy itself, and where
+/// there is no such system, which is said, nothing.
+pub fn on_trixie(test: &str, run: impl FnOnce(&Path)) -> Option<String> {
     if let Some(plugins) = std::env::var_os(INSIDE) {
-        return run(Path::new(&plugins));
+        run(Path::new(&plugins));
+        return None;
     }
     let Some(trixie) = std::env::var_os("TONEMILL_REAL_TRIXIE").map(PathBuf::from) else {
         eprintln!("skipped: TONEMILL_REAL_TRIXIE is not set; scripts/test brings it");
-        return;
+        return None;
     };
     let copy = std::env::temp_dir().join(format!("tonemill-{}-{}", test.replace("::", "-"), std::process::id()));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/real/retarget.sh");
@@ -27,4 +29,5 @@ pub fn on_trixie(test: &str, run: impl FnOnce(&Path)) {
     let words = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
     println!("{words}");
     assert!(ran.status.success() && words.contains("1 passed"), "{words}");
+    Some(words)
 }

@@ -39,6 +39,17 @@ fn an_edit_of_the_controller_is_heard_with_the_next_block() {
 }
 
 #[test]
+fn values_that_changed_while_a_state_was_saved_are_told_of_afterwards() {
+    let mut device = vst3("param-rescan");
+    let (source, target) = source_and_target(&*device);
+    device.set_value(source, 0.5).unwrap();
+    device.save_state().unwrap();
+    assert!(device.pump().parameters);
+    assert_eq!(device.value(target), Ok(0.5));
+    assert!(!device.pump().parameters);
+}
+
+#[test]
 fn a_plugin_that_renames_its_parameters_is_read_again() {
     let mut device = vst3("param-rescan");
     let (source, target) = source_and_target(&*device);

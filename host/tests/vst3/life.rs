@@ -116,6 +116,41 @@ fn a_device_that_is_dropped_while_it_processes_takes_nothing_with_it() {
     assert_eq!(Stage::new(vst3("copy"), 64).effect(&input, &[]).unwrap(), input);
 }
 
+/// Halves of instances in the loaded library that are not released.
+fn alive() -> usize {
+    // SAFETY: the library is loaded already and has run its initialisers; the function is of this type and takes nothing.
+    unsafe {
+        let library = libloading::Library::new(tonemill_fixtures::path()).unwrap();
+        library.get::<extern "C" fn() -> usize>(b"tonemill_fixtures_alive").unwrap()()
+    }
+}
+
+#[test]
+fn an_instance_is_released_whole_when_its_device_goes() {
+    let kept = vst3("copy");
+    // Other tests of this process may have instances, but none meanwhile where each test has a process of its own.
+    let before = alive();
+    for name in ["copy", "single", "sine", "run-loop", "messages", "latency-change"] {
+        let device = vst3(name);
+        assert!(alive() > before, "{name}");
+        drop(Stage::new(device, 64).stop());
+        assert_eq!(alive(), before, "{name}, once active");
+        drop(vst3(name));
+        assert_eq!(alive(), before, "{name}, never active");
+        {
+            let stage = Stage::new(vst3(name), 64);
+            // Its processor goes after it.
+            drop(stage.device);
+        }
+        assert_eq!(alive(), before, "{name}, while active");
+    }
+    for name in ["null-controller", "initialize-fails"] {
+        assert!(try_vst3(name).is_err());
+        assert_eq!(alive(), before, "{name}");
+    }
+    drop(kept);
+}
+
 /// Runs all tests of this program once more, in one process that is listened to. The fixtures say there what a host must
 /// not do.
 #[test]

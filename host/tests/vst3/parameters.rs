@@ -145,3 +145,14 @@ fn automation_reaches_the_controller_with_the_next_pump() {
     other.load_state(&state).unwrap();
     assert!((other.value(gain).unwrap() + 30.0).abs() < 1e-9, "and is in the state");
 }
+
+#[test]
+fn a_value_that_the_plugin_has_no_number_for_is_as_far_between_the_ends() {
+    let mut device = vst3("no-number");
+    let (first, second) = (id(&*device, "First"), id(&*device, "Second"));
+    device.set_value(second, 0.5).unwrap();
+    assert_eq!(device.value(second), Ok(0.5));
+    let mut stage = Stage::new(device, 64);
+    stage.effect(&ramp(2, 64), &[]).unwrap();
+    assert_eq!(stage.reports(first), [(0, 0.5)]);
+}

@@ -112,6 +112,36 @@ fn a_change_of_latency_asks_for_a_restart_once_and_that_brings_it() {
 }
 
 #[test]
+fn news_of_a_latency_that_is_there_already_ask_for_no_second_restart() {
+    let mut stage = Stage::new(vst3("late-news"), 64);
+    let input = ramp(2, 64);
+    assert!(!stage.device.pump().restart);
+    stage.effect(&input, &[]).unwrap();
+    assert!(stage.device.pump().restart, "it is late since its first block");
+    let mut stage = Stage::new(stage.stop(), 64);
+    assert_eq!(stage.device.latency(), 100);
+    for block in 2..8 {
+        stage.effect(&input, &[]).unwrap();
+        assert!(!stage.device.pump().restart, "block {block}");
+    }
+}
+
+#[test]
+fn a_latency_that_only_an_activation_brings_is_believed_when_it_is_announced() {
+    let device = vst3("latched-latency");
+    let frames = id(&*device, "Frames");
+    let mut stage = Stage::new(device, 64);
+    let mut latency = 0;
+    for value in [10u32, 20, 0] {
+        stage.effect(&ramp(2, 64), &[at(10, EventBody::Parameter { id: frames, value: value.into() })]).unwrap();
+        assert_eq!((stage.device.latency(), stage.device.pump().restart), (latency, true));
+        stage = Stage::new(stage.stop(), 64);
+        latency = u64::from(value);
+        assert_eq!((stage.device.latency(), stage.device.pump().restart), (latency, false));
+    }
+}
+
+#[test]
 fn a_reset_brings_about_no_change_that_waits_for_a_restart() {
     let device = vst3("latency-change");
     let frames = id(&*device, "Frames");
@@ -129,6 +159,15 @@ fn a_reset_brings_about_no_change_that_waits_for_a_restart() {
     assert!(stage.device.pump().restart);
     stage.processor().reset();
     assert_eq!(stage.effect(&input, &[]).unwrap(), input);
+}
+
+#[test]
+fn what_a_plugin_says_while_it_is_activated_asks_for_no_restart_unless_it_is_so() {
+    let mut stage = Stage::new(vst3("false-alarm"), 64);
+    assert!(!stage.device.pump().restart, "after an activation");
+    stage.effect(&ramp(2, 64), &[]).unwrap();
+    stage.processor().reset();
+    assert!(!stage.device.pump().restart, "after a reset");
 }
 
 #[test]
@@ -194,7 +233,10 @@ fn a_device_can_be_activated_again_and_not_twice() {
     let mut device = stage.stop();
     for frames in [0, usize::MAX] {
         let refused = device.activate(Setup { sample_rate: RATE, max_block: frames }).err();
-        assert_eq!(refused, Some(DeviceError::Activate(format!("a block of {frames} frames"))));
+        assert_eq!(
+            refused,
+            Some(DeviceError::Activate(format!("a block of {frames} frames: 1 to 16777216 are allowed")))
+        );
     }
     assert_eq!(Stage::new(device, 1).effect(&input, &[]).unwrap(), input);
 }
