@@ -13,7 +13,6 @@
 //! Recurrent layers are bound by latency in the first arrangement and by arithmetic in the second. Their activations are
 //! quotients of polynomials whose divisions are shared, see [`ratio`].
 
-mod aligned;
 mod arrangement;
 mod batch;
 mod chain;
@@ -25,6 +24,7 @@ mod layer;
 mod lstm;
 mod pointwise;
 mod ratio;
+mod recurrent;
 mod sequence;
 mod single;
 

@@ -15,7 +15,9 @@ pub enum ModelError {
         limit: usize,
     },
     /// The text breaks JSON's rules; serde_json names line and column. Nesting beyond 128 levels counts as broken.
-    #[error("the file is not JSON: {0}")]
+    #[error(
+        "the file is not JSON, as models are: {0}. It may be damaged, or of another kind; export or download it again"
+    )]
     Json(#[source] serde_json::Error),
     /// Python's NaN or Infinity stands where JSON has a number.
     #[error(
@@ -59,6 +61,9 @@ pub enum ModelError {
         /// The greatest size that is played.
         limit: usize,
     },
+    /// A model, but of the other module's kind.
+    #[error("the file is {0}")]
+    OtherKind(FileKind),
     /// JSON, but of no kind that is known here.
     #[error("the file is JSON, but no model: {0}")]
     NotAModel(String),
@@ -104,4 +109,47 @@ pub enum ModelError {
         /// Which number.
         at: String,
     },
+}
+
+/// What sort of file a model comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// [`nam`](crate::nam) reads it.
+    Nam,
+    /// [`rnn`](crate::rnn) reads it.
+    Recurrent,
+}
+
+impl FileKind {
+    /// The kind of a file with some member at its top, where that tells.
+    pub(crate) fn of_member(name: &str) -> Option<FileKind> {
+        match name {
+            "architecture" => Some(FileKind::Nam),
+            "in_shape" | "layers" | "model_data" | "state_dict" => Some(FileKind::Recurrent),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for FileKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            FileKind::Nam => "a model of Neural Amp Modeler (.nam)",
+            FileKind::Recurrent => "a recurrent model (RTNeural, AIDA-X, GuitarML or Proteus)",
+        })
+    }
+}
+
+impl ModelError {
+    /// What is wrong with a text that is no JSON. Python writes numbers that are none as bare words, which JSON does not have.
+    pub(crate) fn of_json(bytes: &[u8], error: serde_json::Error) -> ModelError {
+        let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+        let rest = &line[error.column().saturating_sub(1).min(line.len())..];
+        // The position is that of the letter that cannot be, which of "-Infinity" is the second.
+        let word = ["NaN", "Infinity", "nan", "inf"].iter().any(|word| rest.starts_with(word.as_bytes()));
+        if word && error.is_syntax() {
+            return ModelError::NotANumber { line: error.line(), column: error.column() };
+        }
+        ModelError::Json(error)
+    }
 }

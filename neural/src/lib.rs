@@ -9,17 +9,18 @@ pub mod rnn;
 pub mod simd;
 
 mod activation;
+mod aligned;
 mod cell;
 mod conv;
 mod error;
 mod rows;
 
-pub use error::ModelError;
+pub use error::{FileKind, ModelError};
 
 /// How activation functions such as tanh are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activations {
-    /// Within 2e-5 of the exact function, everywhere.
+    /// Within 1e-6 of the exact function, everywhere.
     #[default]
     Exact,
     /// Cheaper and coarser, where the network's own training forgives it.

@@ -26,6 +26,7 @@ pub use metadata::Metadata;
 use crate::simd::Path;
 use crate::{Activations, Control, ModelError, Network};
 use json::Json;
+use limits::Budget;
 use part::Part;
 
 /// A model, parsed and checked. Immutable; clones share all of it.
@@ -39,12 +40,10 @@ impl Model {
     /// sound and is not known, sizes that contradict each other or the number of weights, weights that are not finite, and
     /// networks with other than one input and one output.
     pub fn parse(bytes: &[u8]) -> Result<Model, ModelError> {
-        let part = Part::read(&Json::read(bytes)?, "")?;
-        for (name, channels) in [("inputs", part.inputs()), ("outputs", part.outputs())] {
-            if channels != 1 {
-                let reason = format!("the model has {channels} {name}; models with one are played");
-                return Err(ModelError::Invalid { at: "config".to_owned(), reason });
-            }
+        let part = Part::read(&Json::read(bytes)?, "", &Budget::default())?;
+        if part.outputs() != 1 {
+            let reason = format!("the model has {} outputs; models with one are played", part.outputs());
+            return Err(ModelError::Invalid { at: "config".to_owned(), reason });
         }
         Ok(Model(Arc::new(part)))
     }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::cell::{self, Sequence};
 use crate::simd::Path;
-use crate::{Activations, Control, ModelError, Network};
+use crate::{Activations, Control, FileKind, ModelError, Network};
 use node::Node;
 
 pub use crate::cell::Batch;
@@ -51,12 +51,15 @@ impl Model {
         if bytes.len() > LARGEST_FILE {
             return Err(ModelError::TooLarge { bytes: bytes.len(), limit: LARGEST_FILE });
         }
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| no_json(bytes, error))?;
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| ModelError::of_json(bytes, error))?;
         let root = Node::root(&value);
         if root.field("model_data").is_some() || root.field("state_dict").is_some() {
             torch::read(&root)
         } else if root.field("in_shape").is_some() || root.field("layers").is_some() {
             keras::read(&root)
+        } else if value.as_object().is_some_and(|file| file.keys().any(|name| FileKind::of_member(name).is_some())) {
+            // The members of recurrent models are ruled out.
+            Err(ModelError::OtherKind(FileKind::Nam))
         } else {
             Err(ModelError::NotAModel(
                 "it has neither \"layers\" (RTNeural, AIDA-X) nor \"state_dict\" (Proteus, GuitarML)".into(),
@@ -104,7 +107,8 @@ impl Model {
         cell::network(path, &self.sequence, activations)
     }
 
-    /// The network at work on `clips` clips at once. Full groups (16 clips with AVX-512, 8 with AVX2, else 4) are fastest.
+    /// The network at work on `clips` clips at once. Groups of 16 are fastest with AVX-512,
+    /// pairs otherwise.
     pub fn batch(&self, activations: Activations, clips: usize) -> Batch {
         self.batch_on(Path::best(), activations, clips)
     }
@@ -113,17 +117,6 @@ impl Model {
     pub fn batch_on(&self, path: Path, activations: Activations, clips: usize) -> Batch {
         cell::batch(path, &self.sequence, activations, clips)
     }
-}
-
-/// What is wrong with a text that is no JSON. Python writes numbers that are none as bare words, which JSON does not have.
-fn no_json(bytes: &[u8], error: serde_json::Error) -> ModelError {
-    let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-    let rest = &line[error.column().saturating_sub(1).min(line.len())..];
-    // The position is that of the letter that cannot be, which of "-Infinity" is the second.
-    if error.is_syntax() && ["NaN", "Infinity"].iter().any(|word| rest.starts_with(word.as_bytes())) {
-        return ModelError::NotANumber { line: error.line(), column: error.column() };
-    }
-    ModelError::Json(error)
 }
 
 /// A knob as the hosts of both kinds of file have them.

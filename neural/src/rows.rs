@@ -1,5 +1,7 @@
 //! Channels of sound side by side, each a row of frames that remembers what came before.
 
+use crate::aligned::Aligned;
+
 /// Frames that networks play at a time: what a layer touches stays in the nearest caches.
 pub(crate) const BLOCK: usize = 512;
 
@@ -12,9 +14,7 @@ const LINE: usize = 16;
 /// Rows of frames. The present block of each begins at the same place, with at least `history` past frames before it; what
 /// stands behind the block is for kernels to scribble on.
 pub(crate) struct Rows {
-    data: Vec<f32>,
-    /// Where the first cache line begins in `data`.
-    origin: usize,
+    data: Aligned,
     count: usize,
     stride: usize,
     history: usize,
@@ -32,9 +32,7 @@ impl Rows {
         // An odd number of cache lines, so that rows spread over all sets of the cache.
         let lines = (last_start + BLOCK + SLACK) / LINE;
         let stride = (lines | 1) * LINE;
-        let data = vec![0.0; count * stride + LINE];
-        let origin = data.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
-        Rows { data, origin, count, stride, history: padded, start: padded, last_start }
+        Rows { data: Aligned::zeros(count * stride), count, stride, history: padded, start: padded, last_start }
     }
 
     /// Floats that rows of these sizes keep.
@@ -63,7 +61,7 @@ impl Rows {
     pub fn advance(&mut self, frames: usize) {
         self.start += frames;
         if self.start > self.last_start {
-            for row in self.data[self.origin..].chunks_exact_mut(self.stride).take(self.count) {
+            for row in self.data.chunks_exact_mut(self.stride) {
                 row.copy_within(self.start - self.history..self.start, 0);
             }
             self.start = self.history;
@@ -72,24 +70,24 @@ impl Rows {
 
     /// The present block of a row and all behind it.
     pub fn row(&self, row: usize) -> &[f32] {
-        let from = self.origin + row * self.stride;
+        let from = row * self.stride;
         &self.data[from + self.start..from + self.stride]
     }
 
     /// The present block of a row and all behind it.
     pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
-        let from = self.origin + row * self.stride;
+        let from = row * self.stride;
         &mut self.data[from + self.start..from + self.stride]
     }
 
     /// All rows and where the present block begins, for kernels.
     pub fn view(&self) -> View<'_> {
-        View { data: &self.data[self.origin..], stride: self.stride, start: self.start }
+        View { data: &self.data, stride: self.stride, start: self.start }
     }
 
     /// All rows and where the present block begins, for kernels.
     pub fn view_mut(&mut self) -> ViewMut<'_> {
-        ViewMut { data: &mut self.data[self.origin..], stride: self.stride, start: self.start }
+        ViewMut { data: &mut self.data, stride: self.stride, start: self.start }
     }
 }
 

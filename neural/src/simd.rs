@@ -7,7 +7,8 @@
 mod function;
 mod path;
 
-pub use function::{fast_sigmoid, fast_tanh, sigmoid, tanh};
+pub(crate) use function::polynomial;
+pub use function::{fast_tanh, sigmoid, tanh};
 pub use path::Path;
 
 /// The arithmetic of one instruction set. A value of the type proves that the machine at hand has it.

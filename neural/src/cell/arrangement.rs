@@ -1,6 +1,6 @@
 //! What the lanes of a vector hold: units of one clip, or clips of one unit.
 
-use super::aligned::Aligned;
+use crate::aligned::Aligned;
 use crate::simd::Simd;
 
 /// How rows of numbers lie in vectors. A row of `width` numbers takes `vectors(width)` vectors, one after the other.

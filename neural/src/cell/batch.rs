@@ -1,42 +1,71 @@
 //! Many clips through one network at once.
 
 use super::Sequence;
-use super::arrangement::{Arrangement, Clips};
+use super::arrangement::{Arrangement, Clips, Units};
 use super::chain::{BLOCK, Chain, Lanes};
 use super::ratio::{Exact, Fast};
 use super::sequence::within;
 use crate::simd::Path;
 use crate::{Activations, Control};
 
-/// A model at work on several clips at once, each with its own history and its own controls, far faster together than one
-/// after the other. Which clips play together changes nothing in what comes out of each.
+/// A model at work on several clips at once, each with its own history and its own controls, faster together than one after
+/// the other. What comes out of each is what comes out of it alone, to the bit.
+///
+/// Where vectors are wide enough for that to pay, as many clips as they have lanes play together; the rest, in pairs.
 pub struct Batch {
-    /// As many clips each as a vector has lanes.
-    groups: Vec<Chain>,
+    groups: Vec<Group>,
     lanes: usize,
     clips: usize,
     controls: Vec<Control>,
-    in_row: usize,
-    out_row: usize,
     input_gain: f32,
     output_gain: f32,
     skip: bool,
 }
 
+/// Clips that play at once.
+enum Group {
+    /// A clip in each lane; some lanes may have none.
+    Together {
+        chain: Chain,
+        clips: usize,
+    },
+    /// Two clips by turns.
+    Pair([Chain; 2]),
+    Alone(Chain),
+}
+
+/// The least number of clips that play together in lanes: fewer are as fast in pairs. Narrow vectors are as busy with a pair.
+fn least_together(lanes: usize) -> usize {
+    if lanes >= 16 { 12 } else { usize::MAX }
+}
+
 /// `sequence` at work on `clips` clips.
 pub(crate) fn batch(path: Path, sequence: &Sequence, activations: Activations, clips: usize) -> Batch {
     let lanes = path.run(Lanes);
-    let chain = || match activations {
-        Activations::Exact => Chain::new(path, Clips, Exact, &sequence.layers),
-        Activations::Fast => Chain::new(path, Clips, Fast, &sequence.layers),
+    let layers = &sequence.layers;
+    let together = || match activations {
+        Activations::Exact => Chain::new(path, Clips, Exact, layers),
+        Activations::Fast => Chain::new(path, Clips, Fast, layers),
     };
+    let alone = || match activations {
+        Activations::Exact => Chain::new(path, Units, Exact, layers),
+        Activations::Fast => Chain::new(path, Units, Fast, layers),
+    };
+    let (mut groups, mut left) = (Vec::new(), clips);
+    while left > 0 {
+        let group = match left {
+            _ if left >= least_together(lanes) => Group::Together { chain: together(), clips: left.min(lanes) },
+            1 => Group::Alone(alone()),
+            _ => Group::Pair([alone(), alone()]),
+        };
+        left -= group.clips();
+        groups.push(group);
+    }
     let mut batch = Batch {
-        groups: (0..clips.div_ceil(lanes)).map(|_| chain()).collect(),
+        groups,
         lanes,
         clips,
         controls: sequence.controls.clone(),
-        in_row: Clips::row_len(1 + sequence.controls.len(), lanes),
-        out_row: Clips::row_len(1, lanes),
         input_gain: sequence.input_gain,
         output_gain: sequence.output_gain,
         skip: sequence.skip,
@@ -46,13 +75,45 @@ pub(crate) fn batch(path: Path, sequence: &Sequence, activations: Activations, c
             batch.set_control(clip, index, control.default);
         }
     }
-    for group in &mut batch.groups {
-        for first in (0..sequence.prewarm).step_by(BLOCK) {
-            group.process(BLOCK.min(sequence.prewarm - first));
-        }
-        group.keep();
-    }
     batch
+}
+
+impl Group {
+    fn clips(&self) -> usize {
+        match self {
+            Group::Together { clips, .. } => *clips,
+            Group::Pair(_) => 2,
+            Group::Alone(_) => 1,
+        }
+    }
+
+    /// The chain that plays a clip, and the clip's lane where others have theirs.
+    fn of_clip(&mut self, clip: usize) -> (&mut Chain, Option<usize>) {
+        match self {
+            Group::Together { chain, .. } => (chain, Some(clip)),
+            Group::Pair(chains) => (&mut chains[clip], None),
+            Group::Alone(chain) => (chain, None),
+        }
+    }
+
+    fn process(&mut self, frames: usize) {
+        match self {
+            Group::Together { chain, .. } | Group::Alone(chain) => {
+                chain.process(frames);
+            }
+            Group::Pair(chains) => {
+                Chain::process_both(chains, frames);
+            }
+        }
+    }
+}
+
+/// Where number `index` of a clip's row lies, and how long rows of `width` numbers are.
+fn place(lane: Option<usize>, index: usize, width: usize, lanes: usize) -> (usize, usize) {
+    match lane {
+        Some(lane) => (Clips::place(index, lane, lanes), Clips::row_len(width, lanes)),
+        None => (Units::place(index, 0, lanes), Units::row_len(width, lanes)),
+    }
 }
 
 impl Batch {
@@ -68,49 +129,70 @@ impl Batch {
         let frames = inputs.first().map_or(0, |input| input.len());
         assert!(inputs.iter().all(|input| input.len() == frames), "all inputs are of one length");
         assert!(outputs.iter().all(|output| output.len() == frames), "all outputs are as long as the inputs");
-        let (lanes, gain) = (self.lanes, self.input_gain);
+        let (lanes, gain, width) = (self.lanes, self.input_gain, 1 + self.controls.len());
         for first in (0..frames).step_by(BLOCK) {
-            let count = BLOCK.min(frames - first);
-            let clips = inputs.chunks(lanes).zip(outputs.chunks_mut(lanes));
-            for (group, (inputs, outputs)) in self.groups.iter_mut().zip(clips) {
-                let rows = group.input();
-                for (lane, input) in inputs.iter().enumerate() {
-                    for (row, x) in rows.chunks_exact_mut(self.in_row).zip(&input[first..first + count]) {
-                        row[lane] = x * gain;
+            let block = first..frames.min(first + BLOCK);
+            let mut clip = 0;
+            for group in &mut self.groups {
+                let clips = clip..clip + group.clips();
+                clip = clips.end;
+                for (index, input) in inputs[clips.clone()].iter().enumerate() {
+                    let (chain, lane) = group.of_clip(index);
+                    let (at, row) = place(lane, 0, width, lanes);
+                    for (row, x) in chain.input().chunks_exact_mut(row).zip(&input[block.clone()]) {
+                        row[at] = x * gain;
                     }
                 }
-                let rows = group.process(count);
-                for (lane, (input, output)) in inputs.iter().zip(outputs).enumerate() {
-                    let frames = input[first..first + count].iter().zip(&mut output[first..first + count]);
-                    for (row, (x, y)) in rows.chunks_exact(self.out_row).zip(frames) {
+                group.process(block.len());
+                for (index, clip) in clips.enumerate() {
+                    let (chain, lane) = group.of_clip(index);
+                    let (at, row) = place(lane, 0, 1, lanes);
+                    let frames = inputs[clip][block.clone()].iter().zip(&mut outputs[clip][block.clone()]);
+                    for (row, (x, y)) in chain.output().chunks_exact(row).zip(frames) {
                         let past = if self.skip { x * gain } else { 0.0 };
-                        *y = (row[lane] + past) * self.output_gain;
+                        *y = (row[at] + past) * self.output_gain;
                     }
                 }
             }
         }
     }
 
+    /// The group of a clip, and the clip's number in it. Panics if there is no such clip.
+    fn group(&mut self, clip: usize) -> (&mut Group, usize) {
+        assert!(clip < self.clips, "clip {clip} of {}", self.clips);
+        let mut index = clip;
+        for group in &mut self.groups {
+            if index < group.clips() {
+                return (group, index);
+            }
+            index -= group.clips();
+        }
+        unreachable!("groups have all clips")
+    }
+
     /// Returns all clips to the state of a batch just made; controls are kept.
     pub fn reset(&mut self) {
-        self.groups.iter_mut().for_each(|group| group.reset(None));
+        (0..self.clips).for_each(|clip| self.reset_clip(clip));
     }
 
     /// Returns one clip to the state of a batch just made, so that another may take its place; its controls are kept. Panics
     /// if there is no such clip.
     pub fn reset_clip(&mut self, clip: usize) {
-        assert!(clip < self.clips, "clip {clip} of {}", self.clips);
-        self.groups[clip / self.lanes].reset(Some(clip % self.lanes));
+        let (group, index) = self.group(clip);
+        let (chain, lane) = group.of_clip(index);
+        chain.reset(lane);
     }
 
     /// Sets control `index` of one clip from the next frame on, to the nearest value of the control's range. Panics if there
     /// is no such clip or control.
     pub fn set_control(&mut self, clip: usize, index: usize, value: f32) {
-        assert!(clip < self.clips, "clip {clip} of {}", self.clips);
+        let (lanes, width) = (self.lanes, 1 + self.controls.len());
         let value = within(&self.controls[index], value);
-        let place = Clips::place(1 + index, clip % self.lanes, self.lanes);
-        for row in self.groups[clip / self.lanes].input().chunks_exact_mut(self.in_row) {
-            row[place] = value;
+        let (group, in_group) = self.group(clip);
+        let (chain, lane) = group.of_clip(in_group);
+        let (at, row) = place(lane, 1 + index, width, lanes);
+        for row in chain.input().chunks_exact_mut(row) {
+            row[at] = value;
         }
     }
 }

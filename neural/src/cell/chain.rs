@@ -1,29 +1,34 @@
 //! Layers at work, one after the other, a block of frames at a time.
 
-use super::aligned::Aligned;
+use std::any::Any;
+
 use super::arrangement::Arrangement;
 use super::conv::ConvStage;
 use super::dense::{DenseStage, DotStage};
-use super::gru::GruStage;
 use super::layer::{Function, Layer};
-use super::lstm::LstmStage;
 use super::pointwise::{PointwiseStage, SoftmaxStage};
 use super::ratio::Tanh;
+use super::{gru, lstm};
+use crate::aligned::Aligned;
 use crate::simd::{Path, Simd, Task};
 
 /// Frames that go through a layer before the next layer gets them: enough to make a call cheap, few enough for the cache.
 pub(crate) const BLOCK: usize = 64;
 
 /// A layer at work, with its history.
-pub(super) trait Stage: Send {
+pub(super) trait Stage: Send + Any {
     /// Plays `frames` rows of `input` into as many of `output`.
     fn process(&mut self, input: &[f32], output: &mut [f32], frames: usize);
 
+    /// Plays two clips. `other` is the same layer with the other clip's history; each clip sounds as it does alone.
+    fn process_both(&mut self, other: &mut dyn Stage, inputs: [&[f32]; 2], outputs: [&mut [f32]; 2], frames: usize) {
+        let [first, second] = outputs;
+        self.process(inputs[0], first, frames);
+        other.process(inputs[1], second, frames);
+    }
+
     /// Forgets what was played, in every lane or in one.
     fn reset(&mut self, lane: Option<usize>);
-
-    /// Makes the present history that which [`reset`](Self::reset) returns to.
-    fn keep(&mut self);
 }
 
 /// Asks for the lanes of a path's vectors.
@@ -63,10 +68,6 @@ impl History {
             }
         }
     }
-
-    pub fn keep(&mut self) {
-        self.start.copy_from_slice(&self.now);
-    }
 }
 
 /// Stages with the rows between them. The first row is the caller's to fill.
@@ -91,31 +92,43 @@ impl Chain {
         self.rows.first_mut().expect("there is one more row than stages")
     }
 
+    /// The rows that came out last.
+    pub fn output(&self) -> &[f32] {
+        self.rows.last().expect("there is one more row than stages")
+    }
+
     /// Plays the first `frames` rows, at most [`BLOCK`]; gives the rows that come out.
     pub fn process(&mut self, frames: usize) -> &[f32] {
         for (k, stage) in self.stages.iter_mut().enumerate() {
             let (before, after) = self.rows.split_at_mut(k + 1);
             stage.process(&before[k], &mut after[0], frames);
         }
-        self.rows.last().expect("there is one more row than stages")
+        self.output()
+    }
+
+    /// Plays the first `frames` rows of two clips, of which each has a chain of the same layers. A recurrent layer waits for its
+    /// own results most of the time, in which it plays the other clip.
+    pub fn process_both(pair: &mut [Chain; 2], frames: usize) {
+        let [first, second] = pair;
+        let stages = first.stages.iter_mut().zip(&mut second.stages);
+        for (k, (stage, other)) in stages.enumerate() {
+            let (before, after) = first.rows.split_at_mut(k + 1);
+            let (other_before, other_after) = second.rows.split_at_mut(k + 1);
+            let outputs: [&mut [f32]; 2] = [&mut after[0], &mut other_after[0]];
+            stage.process_both(&mut **other, [&before[k], &other_before[k]], outputs, frames);
+        }
     }
 
     pub fn reset(&mut self, lane: Option<usize>) {
         self.stages.iter_mut().for_each(|stage| stage.reset(lane));
     }
-
-    pub fn keep(&mut self) {
-        self.stages.iter_mut().for_each(|stage| stage.keep());
-    }
 }
 
 fn stage<A: Arrangement, T: Tanh>(path: Path, arrangement: A, tanh: T, layer: &Layer) -> Box<dyn Stage> {
     match layer {
-        Layer::Lstm(lstm) => Box::new(LstmStage::new(path, arrangement, tanh, lstm)),
-        Layer::Gru(gru) => Box::new(GruStage::new(path, arrangement, tanh, gru)),
-        Layer::Dense(dense) if A::ONE_CLIP && dense.bias.len() == 1 => {
-            Box::new(DotStage::new(path, arrangement, dense))
-        }
+        Layer::Lstm(layer) => Box::new(lstm::stage(path, arrangement, tanh, layer)),
+        Layer::Gru(layer) => Box::new(gru::stage(path, arrangement, tanh, layer)),
+        Layer::Dense(dense) if dense.bias.len() == 1 => Box::new(DotStage::new(path, arrangement, dense)),
         Layer::Dense(dense) => Box::new(DenseStage::new(path, arrangement, dense)),
         Layer::Conv(conv) => Box::new(ConvStage::new(path, arrangement, conv)),
         Layer::Affine { scale, shift } => Box::new(PointwiseStage::affine(path, arrangement, tanh, scale, shift)),

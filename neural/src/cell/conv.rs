@@ -1,10 +1,10 @@
 //! Causal convolution over frames.
 
-use super::aligned::Aligned;
 use super::arrangement::Arrangement;
 use super::chain::{BLOCK, History, Stage};
 use super::dense::Sums;
 use super::layer::Conv;
+use crate::aligned::Aligned;
 use crate::simd::Path;
 
 pub(super) struct ConvStage<A> {
@@ -42,9 +42,5 @@ impl<A: Arrangement> Stage for ConvStage<A> {
 
     fn reset(&mut self, lane: Option<usize>) {
         self.past.reset(lane, self.sums.lanes());
-    }
-
-    fn keep(&mut self) {
-        self.past.keep();
     }
 }

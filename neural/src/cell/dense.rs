@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
-use super::aligned::Aligned;
 use super::arrangement::Arrangement;
 use super::chain::{Lanes, Stage};
 use super::layer::Dense;
+use crate::aligned::Aligned;
 use crate::simd::{Path, Simd, Task};
 
 /// Frames that share a load of the weights.
@@ -128,64 +128,76 @@ impl<A: Arrangement> Stage for DenseStage<A> {
     }
 
     fn reset(&mut self, _: Option<usize>) {}
-
-    fn keep(&mut self) {}
 }
 
-/// One weighted sum of one clip: the inputs lie in the lanes, where [`Sums`] would fill one lane of each vector.
-pub(super) struct DotStage {
+/// Lanes of the widest vector.
+const WIDEST: usize = 16;
+
+/// One weighted sum. Of one clip, the inputs lie in the lanes, where [`Sums`] would fill one lane of each vector; there are as
+/// many partial sums as lanes, which then join in halves. Clips together take the very same partial sums, so that a clip
+/// sounds the same to the bit whether it plays alone or beside others.
+pub(super) struct DotStage<A> {
     path: Path,
-    /// As long as the row that it meets.
+    /// Packed as the arrangement has it, filled up with zeros to whole vectors of inputs.
     weights: Aligned,
+    inputs: usize,
     bias: f32,
+    kind: PhantomData<A>,
 }
 
-impl DotStage {
-    /// `dense` has one output; `weights` are its row as its input's rows lie.
-    pub fn new<A: Arrangement>(path: Path, _: A, dense: &Dense) -> Self {
-        Self { path, weights: A::row(dense.inputs, path.run(Lanes), |index| dense.matrix[index]), bias: dense.bias[0] }
+impl<A: Arrangement> DotStage<A> {
+    /// `dense` has one output.
+    pub fn new(path: Path, _: A, dense: &Dense) -> Self {
+        let mut weights = dense.matrix.clone();
+        weights.resize(dense.inputs.next_multiple_of(path.run(Lanes)), 0.0);
+        let (inputs, bias) = (dense.inputs, dense.bias[0]);
+        Self { path, weights: Aligned::from(&*weights), inputs, bias, kind: PhantomData }
     }
 }
 
-impl Stage for DotStage {
+impl<A: Arrangement> Stage for DotStage<A> {
     fn process(&mut self, input: &[f32], output: &mut [f32], frames: usize) {
         self.path.run(Dot { stage: self, input, output, frames });
     }
 
     fn reset(&mut self, _: Option<usize>) {}
-
-    fn keep(&mut self) {}
 }
 
-struct Dot<'a> {
-    stage: &'a DotStage,
+struct Dot<'a, A> {
+    stage: &'a DotStage<A>,
     input: &'a [f32],
     output: &'a mut [f32],
     frames: usize,
 }
 
-impl Task for Dot<'_> {
+impl<A: Arrangement> Task for Dot<'_, A> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let weights = &*self.stage.weights;
-        let rows = self.input.chunks_exact(weights.len()).zip(self.output.chunks_exact_mut(S::LANES));
+        let DotStage { weights, inputs, bias, .. } = self.stage;
+        let row = A::row_len(*inputs, S::LANES);
+        let rows = self.input.chunks_exact(row).zip(self.output.chunks_exact_mut(S::LANES));
         for (row, output) in rows.take(self.frames) {
-            let mut sum = simd.splat(0.0);
-            for (x, weight) in row.chunks_exact(S::LANES).zip(weights.chunks_exact(S::LANES)) {
-                sum = simd.mul_add(simd.load(x), simd.load(weight), sum);
+            if A::ONE_CLIP {
+                output[0] = across(simd, row, weights) + bias;
+            } else {
+                let sum = down(simd, row, weights);
+                simd.store(simd.add(sum, simd.splat(*bias)), output);
             }
-            output[0] = across(simd, sum) + self.stage.bias;
         }
     }
 }
 
-/// The sum of all lanes.
+/// One clip's row, times the weights.
 #[inline(always)]
-fn across<S: Simd>(simd: S, v: S::V) -> f32 {
-    let mut lanes = [0.0f32; 16];
-    simd.store(v, &mut lanes);
+fn across<S: Simd>(simd: S, row: &[f32], weights: &[f32]) -> f32 {
+    let mut sum = simd.splat(0.0);
+    for (x, weight) in row.chunks_exact(S::LANES).zip(weights.chunks_exact(S::LANES)) {
+        sum = simd.mul_add(simd.load(x), simd.load(weight), sum);
+    }
+    let mut lanes = [0.0f32; WIDEST];
+    simd.store(sum, &mut lanes);
     let mut half = S::LANES / 2;
     while half > 0 {
         for lane in 0..half {
@@ -194,4 +206,24 @@ fn across<S: Simd>(simd: S, v: S::V) -> f32 {
         half /= 2;
     }
     lanes[0]
+}
+
+/// The same of as many clips as there are lanes, a vector for each lane of one clip's.
+#[inline(always)]
+fn down<S: Simd>(simd: S, row: &[f32], weights: &[f32]) -> S::V {
+    let mut sums = [simd.splat(0.0); WIDEST];
+    let (rows, weights) = (row.chunks(S::LANES * S::LANES), weights.chunks_exact(S::LANES));
+    for (clips, weights) in rows.zip(weights) {
+        for ((x, weight), sum) in clips.chunks_exact(S::LANES).zip(weights).zip(&mut sums) {
+            *sum = simd.mul_add(simd.load(x), simd.splat(*weight), *sum);
+        }
+    }
+    let mut half = S::LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] = simd.add(sums[lane], sums[lane + half]);
+        }
+        half /= 2;
+    }
+    sums[0]
 }

@@ -2,11 +2,11 @@
 
 use std::marker::PhantomData;
 
-use super::aligned::Aligned;
 use super::arrangement::Arrangement;
 use super::chain::{Lanes, Stage};
 use super::layer::Function;
 use super::ratio::{Tanh, sigmoid_of_half};
+use crate::aligned::Aligned;
 use crate::simd::{Path, Simd, Task};
 
 /// What is done to each vector of a row.
@@ -65,8 +65,6 @@ impl<T: Tanh> Stage for PointwiseStage<T> {
     }
 
     fn reset(&mut self, _: Option<usize>) {}
-
-    fn keep(&mut self) {}
 }
 
 struct Play<'a, T> {
@@ -143,6 +141,4 @@ impl<A: Arrangement> Stage for SoftmaxStage<A> {
     }
 
     fn reset(&mut self, _: Option<usize>) {}
-
-    fn keep(&mut self) {}
 }

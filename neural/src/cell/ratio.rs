@@ -4,7 +4,7 @@
 //! divisions and a GRU's three need two. The polynomials are least-maximum fits of `tanh(x) = x P(x^2) / Q(x^2)`, by
 //! iteratively reweighted least squares over 0 to the bound; beyond it the function is within the stated error of 1.
 
-use crate::simd::Simd;
+use crate::simd::{Simd, polynomial};
 
 /// tanh over a common range, to some precision.
 pub(crate) trait Tanh: Copy + Send + 'static {
@@ -49,16 +49,6 @@ fn rational<S: Simd, const P: usize, const Q: usize>(
     let x = simd.min(simd.max(x, simd.splat(-bound)), simd.splat(bound));
     let square = simd.mul(x, x);
     (simd.mul(polynomial(simd, square, p), x), polynomial(simd, square, q))
-}
-
-/// Horner's rule, the constant first.
-#[inline(always)]
-fn polynomial<S: Simd, const N: usize>(simd: S, x: S::V, coefficients: [f32; N]) -> S::V {
-    let mut sum = simd.splat(coefficients[N - 1]);
-    for coefficient in coefficients[..N - 1].iter().rev() {
-        sum = simd.mul_add(sum, x, simd.splat(*coefficient));
-    }
-    sum
 }
 
 /// Numerator and denominator of sigmoid(2 x) = (1 + tanh(x)) / 2. Halving the argument is left to the weights, where it

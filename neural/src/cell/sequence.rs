@@ -16,8 +16,6 @@ pub(crate) struct Sequence {
     pub skip: bool,
     /// What the first layer takes besides the sound.
     pub controls: Vec<Control>,
-    /// Frames of silence that are played before the first one.
-    pub prewarm: usize,
 }
 
 impl Sequence {
@@ -28,7 +26,7 @@ impl Sequence {
         for pair in layers.windows(2) {
             assert_eq!(pair[0].outputs(), pair[1].inputs(), "each layer takes what the one before gives");
         }
-        Self { layers, input_gain: 1.0, output_gain: 1.0, skip: false, controls, prewarm: 0 }
+        Self { layers, input_gain: 1.0, output_gain: 1.0, skip: false, controls }
     }
 }
 

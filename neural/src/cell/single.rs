@@ -62,11 +62,6 @@ pub(crate) fn network(path: Path, sequence: &Sequence, activations: Activations)
     for (index, control) in sequence.controls.iter().enumerate() {
         single.set_control(index, control.default);
     }
-    let mut silence = [0.0; BLOCK];
-    for first in (0..sequence.prewarm).step_by(BLOCK) {
-        single.block(None, &mut silence[..BLOCK.min(sequence.prewarm - first)]);
-    }
-    single.layers.chain.keep();
     Box::new(single)
 }
 
@@ -79,10 +74,10 @@ struct Single {
 }
 
 impl Single {
-    /// Plays at most a block; silence where there is no input.
-    fn block(&mut self, input: Option<&[f32]>, output: &mut [f32]) {
+    /// Plays at most a block.
+    fn block(&mut self, input: &[f32], output: &mut [f32]) {
         let (input_gain, output_gain, skip) = (self.input_gain, self.output_gain, self.skip);
-        let sound = |frame: usize| input.map_or(0.0, |input| input[frame] * input_gain);
+        let sound = |frame: usize| input[frame] * input_gain;
         let fill = |frame: usize, row: &mut [f32]| row[0] = sound(frame);
         self.layers.block(output.len(), fill, |frame, row| {
             let past = if skip { sound(frame) } else { 0.0 };
@@ -95,7 +90,7 @@ impl Network for Single {
     fn process(&mut self, input: &[f32], output: &mut [f32]) {
         assert_eq!(input.len(), output.len(), "as much comes out as goes in");
         for (input, output) in input.chunks(BLOCK).zip(output.chunks_mut(BLOCK)) {
-            self.block(Some(input), output);
+            self.block(input, output);
         }
     }
 

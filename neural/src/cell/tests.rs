@@ -1,11 +1,11 @@
-//! What files of recurrent effects do not ask for: first states, and silence before the first frame.
+//! What files of recurrent effects do not ask for: first states.
 
 use super::*;
 use crate::simd::Path;
 use crate::{Activations, Network};
 
 /// One unit that keeps half of its memory each frame and hears nothing: i = 0, f = 1/2, o = 1, so that h = tanh(c).
-fn halving(prewarm: usize) -> Sequence {
+fn halving() -> Sequence {
     let numbers = [
         [0.0, 0.0], // i: input, unit
         [0.0, 0.0],
@@ -17,7 +17,7 @@ fn halving(prewarm: usize) -> Sequence {
     ];
     let lstm = Lstm::new(1, 1, numbers.as_flattened());
     let dense = Dense { inputs: 1, matrix: vec![1.0], bias: vec![0.0] };
-    Sequence { prewarm, ..Sequence::new(vec![Layer::Lstm(lstm), Layer::Dense(dense)], Vec::new()) }
+    Sequence::new(vec![Layer::Lstm(lstm), Layer::Dense(dense)], Vec::new())
 }
 
 fn played(network: &mut dyn Network) -> Vec<f32> {
@@ -35,32 +35,11 @@ fn near(output: &[f32], memories: [f64; 3]) {
 #[test]
 fn a_cell_starts_from_the_state_of_its_file_and_returns_to_it() {
     for path in Path::available() {
-        let mut network = network(path, &halving(0), Activations::Exact);
+        let mut network = network(path, &halving(), Activations::Exact);
         near(&played(&mut *network), [0.5, 0.25, 0.125]);
         near(&played(&mut *network), [0.0625, 0.03125, 0.015625]);
         network.reset();
         near(&played(&mut *network), [0.5, 0.25, 0.125]);
-    }
-}
-
-#[test]
-fn prewarmed_networks_have_heard_silence_and_return_to_that() {
-    for prewarm in [1, 2, 64, 65] {
-        let first = 0.5f64.powi(prewarm as i32 + 1);
-        for path in Path::available() {
-            let sequence = halving(prewarm);
-            let mut network = network(path, &sequence, Activations::Exact);
-            let mut batch = batch(path, &sequence, Activations::Exact, 17);
-            for _ in 0..2 {
-                near(&played(&mut *network), [first, first / 2.0, first / 4.0]);
-                network.reset();
-                let inputs = [[1.0; 3]; 17];
-                let mut outputs = [[0.0; 3]; 17];
-                batch.process(&inputs.each_ref().map(|x| &x[..]), &mut outputs.each_mut().map(|y| &mut y[..]));
-                outputs.iter().for_each(|output| near(output, [first, first / 2.0, first / 4.0]));
-                batch.reset();
-            }
-        }
     }
 }
 

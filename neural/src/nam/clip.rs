@@ -24,7 +24,7 @@ impl Clip {
         let variant = part.variant(1.0);
         let mut engine = part.engine(&variant, path, activations);
         restart(&mut *engine, part.outputs());
-        let (input, output) = (Rows::new(part.inputs(), 0), Rows::new(part.outputs(), 0));
+        let (input, output) = (Rows::new(1, 0), Rows::new(part.outputs(), 0));
         Clip { part, path, activations, variant, engine, input, output }
     }
 }

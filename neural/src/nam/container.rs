@@ -1,7 +1,7 @@
 //! SlimmableContainer: the same amp in several sizes, of which one is chosen.
 
 use super::fields::{Fields, items, number};
-use super::limits::{self, MOST_LAYERS};
+use super::limits::{self, Budget, MOST_LAYERS};
 use super::{ModelError, Part, weights};
 
 /// Several models, each for sizes below a bound.
@@ -11,7 +11,13 @@ pub(super) struct Container {
 }
 
 impl Container {
-    pub fn read(fields: &Fields, weights: &[f32], place: &str, rate: Option<f64>) -> Result<Container, ModelError> {
+    pub fn read(
+        fields: &Fields,
+        weights: &[f32],
+        place: &str,
+        rate: Option<f64>,
+        budget: &Budget,
+    ) -> Result<Container, ModelError> {
         weights::check_count(0, weights.len(), place)?;
         let list = fields.at("submodels");
         let values = items(fields.required("submodels")?, &list)?;
@@ -24,7 +30,7 @@ impl Container {
                 let reason = format!("{bound} is not above the one before");
                 return Err(ModelError::Invalid { at: fields.at("max_value"), reason });
             }
-            let part = Part::read(fields.required("model")?, &fields.at("model"))?;
+            let part = Part::read(fields.required("model")?, &fields.at("model"), budget)?;
             if let (Some(own), Some(rate)) = (part.sample_rate, rate)
                 && own != rate
             {
@@ -40,9 +46,8 @@ impl Container {
             Some((bound, _)) if *bound < 1.0 => return invalid("no model is for sizes up to 1"),
             Some(_) => {}
         }
-        let channels = |part: &Part| (part.inputs(), part.outputs());
-        if models.iter().any(|(_, part)| channels(part) != channels(&models[0].1)) {
-            return invalid("the models have different numbers of channels");
+        if models.iter().any(|(_, part)| part.outputs() != models[0].1.outputs()) {
+            return invalid("the models have different numbers of outputs");
         }
         Ok(Container { models })
     }

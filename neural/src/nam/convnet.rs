@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::engine::{Engine, convolve};
 use super::fields::Fields;
-use super::limits::{self, MOST_CHANNELS, MOST_DILATION, MOST_HISTORY, MOST_LAYERS, MOST_LOOKBACK, MOST_WEIGHTS};
+use super::limits::{Budget, MOST_CHANNELS, MOST_DILATION, MOST_LAYERS, Need};
 use super::wavenet::plain;
 use super::weights::{self, Piece, Reader};
 use super::{ModelError, activation};
@@ -16,27 +16,26 @@ use crate::simd::Path;
 
 /// A ConvNet ready to be played.
 pub(super) struct ConvNet {
-    pub inputs: usize,
     blocks: Vec<Conv>,
     head: Conv,
     activation: Activation,
 }
 
 impl ConvNet {
-    pub fn read(fields: &Fields, weights: &[f32], place: &str) -> Result<ConvNet, ModelError> {
+    pub fn read(fields: &Fields, weights: &[f32], place: &str, budget: &Budget) -> Result<ConvNet, ModelError> {
         let channels = fields.size("channels", MOST_CHANNELS)?;
         let dilations = fields.sizes("dilations", MOST_DILATION, MOST_LAYERS)?;
         let batchnorm = fields.flag("batchnorm")?;
         let activation = activation::read(fields.required("activation")?, &fields.at("activation"))?;
         let groups = fields.size_or("groups", MOST_CHANNELS, 1)?;
-        let inputs = fields.size_or("in_channels", MOST_CHANNELS, 1)?;
+        fields.one_input()?;
         let outputs = fields.size_or("out_channels", MOST_CHANNELS, 1)?;
         if !activation.fits(channels) {
             let reason = format!("its slopes are not one for each of {channels} channels");
             return Err(ModelError::Invalid { at: fields.at("activation"), reason });
         }
         let piece = |i: usize| {
-            let inputs = if i == 0 { inputs } else { channels };
+            let inputs = if i == 0 { 1 } else { channels };
             Piece { inputs, outputs: channels, taps: 2, groups, bias: !batchnorm }
         };
         let head = Piece::flat(channels, outputs, 1, true);
@@ -50,9 +49,7 @@ impl ConvNet {
         }
         let config = fields.at("");
         let config = config.trim_end_matches('.');
-        limits::check("number of weights", config, dense, MOST_WEIGHTS)?;
-        limits::check("number of frames looked back", config, dilations.iter().sum(), MOST_LOOKBACK)?;
-        limits::check("memory", config, history, MOST_HISTORY)?;
+        budget.take(config, Need { weights: dense, lookback: dilations.iter().sum(), history })?;
         weights::check_count(count, weights.len(), place)?;
         let mut reader = Reader::new(weights);
         let mut blocks = Vec::with_capacity(dilations.len());
@@ -68,7 +65,7 @@ impl ConvNet {
             }
             blocks.push(plain(&dense, *dilation));
         }
-        Ok(ConvNet { inputs, blocks, head: plain(&reader.dense(head), 1), activation })
+        Ok(ConvNet { blocks, head: plain(&reader.dense(head), 1), activation })
     }
 
     pub fn outputs(&self) -> usize {

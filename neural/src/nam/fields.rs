@@ -1,9 +1,11 @@
 //! The members of a JSON object, each read by name, and an error for those that nothing has read.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
 use super::ModelError;
 use super::json::Json;
+use crate::FileKind;
 
 /// An object being read. A member that is null counts as absent, as the trainer writes what is switched off.
 pub(super) struct Fields<'a> {
@@ -21,6 +23,11 @@ impl<'a> Fields<'a> {
     /// Where a member stands, for messages.
     pub fn at(&self, name: &str) -> String {
         if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) }
+    }
+
+    /// Whether the members are those of a recurrent model's file.
+    pub fn is_recurrent_model(&self) -> bool {
+        self.entries.iter().any(|(name, _)| FileKind::of_member(name) == Some(FileKind::Recurrent))
     }
 
     pub fn optional(&self, name: &str) -> Option<&'a Json> {
@@ -45,6 +52,11 @@ impl<'a> Fields<'a> {
     /// A whole number from 1 to `limit`, or the default where there is none.
     pub fn size_or(&self, name: &str, limit: usize, default: usize) -> Result<usize, ModelError> {
         self.optional(name).map_or(Ok(default), |value| size(value, &self.at(name), limit))
+    }
+
+    /// Refuses more than one channel of input, which no network of a file has whose own is one.
+    pub fn one_input(&self) -> Result<(), ModelError> {
+        self.size_or("in_channels", 1, 1).map(drop)
     }
 
     pub fn flag(&self, name: &str) -> Result<bool, ModelError> {
@@ -134,10 +146,10 @@ fn size(value: &Json, place: &str, limit: usize) -> Result<usize, ModelError> {
 }
 
 /// The values of an array, whatever they are, each with its place.
-pub(super) fn items(value: &Json, place: &str) -> Result<Vec<(Json, String)>, ModelError> {
-    let values: Vec<Json> = match value {
-        Json::Numbers(numbers) => numbers.iter().map(|number| Json::Number(*number)).collect(),
-        Json::Array(values) => values.clone(),
+pub(super) fn items<'a>(value: &'a Json, place: &str) -> Result<Vec<(Cow<'a, Json>, String)>, ModelError> {
+    let values: Vec<Cow<Json>> = match value {
+        Json::Numbers(numbers) => numbers.iter().map(|number| Cow::Owned(Json::Number(*number))).collect(),
+        Json::Array(values) => values.iter().map(Cow::Borrowed).collect(),
         other => return Err(kind(place, "an array", other)),
     };
     Ok(values.into_iter().enumerate().map(|(i, value)| (value, format!("{place}[{i}]"))).collect())

@@ -35,22 +35,9 @@ impl Json {
         }
         let nodes = Cell::new(MOST_NODES);
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = Node(&nodes).deserialize(&mut deserializer).map_err(|error| Self::error(bytes, error))?;
-        deserializer.end().map_err(|error| Self::error(bytes, error))?;
+        let value = Node(&nodes).deserialize(&mut deserializer).map_err(|error| ModelError::of_json(bytes, error))?;
+        deserializer.end().map_err(|error| ModelError::of_json(bytes, error))?;
         Ok(value)
-    }
-
-    /// Python writes numbers that are none as bare words, which JSON does not have.
-    fn error(bytes: &[u8], error: serde_json::Error) -> ModelError {
-        let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let at = error.column().saturating_sub(1).min(line.len());
-        let rest = &line[at..];
-        // The position is that of the letter that cannot be, which for "-Infinity" is the second.
-        let word = ["NaN", "Infinity", "nfinity", "nan", "inf"].iter().any(|word| rest.starts_with(word.as_bytes()));
-        if word && error.is_syntax() {
-            return ModelError::NotANumber { line: error.line(), column: error.column() };
-        }
-        ModelError::Json(error)
     }
 
     /// What kind of value it is, for messages.

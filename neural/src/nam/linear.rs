@@ -16,7 +16,6 @@ const MOST_FRAMES: usize = 1 << 20;
 
 /// An impulse response ready to be played.
 pub(super) struct Linear {
-    pub inputs: usize,
     pub outputs: usize,
     conv: Conv,
 }
@@ -25,7 +24,7 @@ impl Linear {
     pub fn read(fields: &Fields, weights: &[f32], place: &str) -> Result<Linear, ModelError> {
         let taps = fields.size("receptive_field", MOST_FRAMES)?;
         let bias = fields.flag("bias")?;
-        let inputs = fields.size_or("in_channels", MOST_CHANNELS, 1)?;
+        fields.one_input()?;
         let outputs = fields.size_or("out_channels", MOST_CHANNELS, 1)?;
         // How the reference computes it, which is of no effect on the sound.
         if fields.optional("implementation").is_some() {
@@ -38,7 +37,7 @@ impl Linear {
         weights::check_count(taps + usize::from(bias), weights.len(), place)?;
         let offset = if bias { weights[taps] } else { 0.0 };
         let conv = Conv::new((1, 1, taps, 1), |_, _, tap| weights[taps - 1 - tap], vec![offset], (0, &|_, _| 0.0));
-        Ok(Linear { inputs, outputs, conv })
+        Ok(Linear { outputs, conv })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ModelError;
 use super::engine::Engine;
 use super::fields::Fields;
-use super::limits::{self, MOST_CHANNELS, MOST_LAYERS, MOST_WEIGHTS};
+use super::limits::{Budget, MOST_CHANNELS, MOST_LAYERS, Need};
 use super::weights::{self, Reader};
 use crate::Activations;
 use crate::cell::{BLOCK, Dense, Layer, Layers};
@@ -15,7 +15,6 @@ const PAD: usize = 16;
 
 /// An LSTM ready to be played.
 pub(super) struct Lstm {
-    pub inputs: usize,
     pub outputs: usize,
     /// The cells, then the head.
     layers: Vec<Layer>,
@@ -24,21 +23,23 @@ pub(super) struct Lstm {
 }
 
 impl Lstm {
-    pub fn read(fields: &Fields, weights: &[f32], place: &str, rate: Option<f64>) -> Result<Lstm, ModelError> {
+    pub fn read(
+        fields: &Fields,
+        weights: &[f32],
+        place: &str,
+        rate: Option<f64>,
+        budget: &Budget,
+    ) -> Result<Lstm, ModelError> {
         let layers = fields.size("num_layers", MOST_LAYERS)?;
-        let input_size = fields.size("input_size", MOST_CHANNELS)?;
+        fields.one_input()?;
+        fields.size("input_size", 1)?;
         let hidden = fields.size("hidden_size", MOST_CHANNELS)?;
-        let inputs = fields.size_or("in_channels", MOST_CHANNELS, 1)?;
         let outputs = fields.size_or("out_channels", MOST_CHANNELS, 1)?;
-        if input_size != inputs {
-            let reason = format!("{input_size} does not fit {inputs} channels of input");
-            return Err(ModelError::Invalid { at: fields.at("input_size"), reason });
-        }
-        let sizes = (0..layers).map(|layer| if layer == 0 { input_size } else { hidden });
+        let sizes = (0..layers).map(|layer| if layer == 0 { 1 } else { hidden });
         let count = |inputs| crate::cell::Lstm::count(inputs, hidden);
         let padded = hidden.next_multiple_of(PAD);
         let memory = sizes.clone().map(|inputs| 4 * padded * (inputs + hidden)).sum();
-        limits::check("number of weights", fields.at("hidden_size").as_str(), memory, MOST_WEIGHTS)?;
+        budget.take(&fields.at("hidden_size"), Need { weights: memory, ..Need::default() })?;
         let cells: usize = sizes.clone().map(count).sum();
         weights::check_count(cells + outputs * hidden + outputs, weights.len(), place)?;
         let mut reader = Reader::new(weights);
@@ -47,14 +48,13 @@ impl Lstm {
         let matrix = reader.floats(outputs * hidden).to_vec();
         layers.push(Layer::Dense(Dense { inputs: hidden, matrix, bias: reader.floats(outputs).to_vec() }));
         let warm_up = rate.map_or(1, |rate| ((0.5 * rate) as usize).max(1));
-        Ok(Lstm { inputs, outputs, layers, warm_up })
+        Ok(Lstm { outputs, layers, warm_up })
     }
 }
 
 /// Plays one clip through an [`Lstm`].
 pub(super) struct Player {
     layers: Layers,
-    inputs: usize,
     outputs: usize,
     warm_up: usize,
 }
@@ -62,18 +62,14 @@ pub(super) struct Player {
 impl Player {
     pub fn new(net: &Lstm, path: Path, activations: Activations) -> Player {
         let layers = Layers::new(path, &net.layers, activations);
-        Player { layers, inputs: net.inputs, outputs: net.outputs, warm_up: net.warm_up }
+        Player { layers, outputs: net.outputs, warm_up: net.warm_up }
     }
 }
 
 impl Engine for Player {
     fn play(&mut self, input: &Rows, output: &mut Rows, frames: usize) {
         for first in (0..frames).step_by(BLOCK) {
-            let fill = |frame: usize, row: &mut [f32]| {
-                for (channel, value) in row[..self.inputs].iter_mut().enumerate() {
-                    *value = input.row(channel)[first + frame];
-                }
-            };
+            let fill = |frame: usize, row: &mut [f32]| row[0] = input.row(0)[first + frame];
             let outputs = self.outputs;
             self.layers.block(BLOCK.min(frames - first), fill, |frame, row| {
                 for (channel, value) in row[..outputs].iter().enumerate() {

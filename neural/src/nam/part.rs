@@ -7,13 +7,14 @@ use super::convnet::{self, ConvNet};
 use super::engine::Engine;
 use super::fields::{Fields, kind, text};
 use super::json::Json;
+use super::limits::Budget;
 use super::linear::{self, Linear};
 use super::lstm::{self, Lstm};
 use super::metadata::Metadata;
 use super::wavenet::WaveNet;
 use super::{ModelError, weights};
-use crate::Activations;
 use crate::simd::Path;
+use crate::{Activations, FileKind};
 
 /// One model, parsed and checked.
 pub(super) struct Part {
@@ -35,11 +36,14 @@ enum Kind {
 }
 
 impl Part {
-    pub fn read(value: &Json, place: &str) -> Result<Part, ModelError> {
+    pub fn read(value: &Json, place: &str, budget: &Budget) -> Result<Part, ModelError> {
         let fields = match value {
             Json::Object(_) => Fields::of(value, place)?,
             other => return Err(kind(if place.is_empty() { "the file" } else { place }, "an object", other)),
         };
+        if place.is_empty() && fields.optional("version").is_none() && fields.is_recurrent_model() {
+            return Err(ModelError::OtherKind(FileKind::Recurrent));
+        }
         let version = version(fields.required("version")?, &fields.at("version"))?;
         let sample_rate = match fields.optional("sample_rate") {
             Some(value) => sample_rate(value, &fields.at("sample_rate"))?,
@@ -51,12 +55,12 @@ impl Part {
         let place = fields.at("weights");
         let weights = weights::read(fields.required("weights")?, &place)?;
         let (architecture, kind) = match name {
-            "WaveNet" => ("WaveNet", Kind::WaveNet(WaveNet::read(&config, weights, &place, sample_rate)?)),
-            "LSTM" => ("LSTM", Kind::Lstm(Lstm::read(&config, &weights, &place, sample_rate)?)),
-            "ConvNet" => ("ConvNet", Kind::ConvNet(Arc::new(ConvNet::read(&config, &weights, &place)?))),
+            "WaveNet" => ("WaveNet", Kind::WaveNet(WaveNet::read(&config, weights, &place, sample_rate, budget)?)),
+            "LSTM" => ("LSTM", Kind::Lstm(Lstm::read(&config, &weights, &place, sample_rate, budget)?)),
+            "ConvNet" => ("ConvNet", Kind::ConvNet(Arc::new(ConvNet::read(&config, &weights, &place, budget)?))),
             "Linear" => ("Linear", Kind::Linear(Arc::new(Linear::read(&config, &weights, &place)?))),
             "SlimmableContainer" => {
-                let container = Container::read(&config, &weights, &place, sample_rate)?;
+                let container = Container::read(&config, &weights, &place, sample_rate, budget)?;
                 ("SlimmableContainer", Kind::Container(container))
             }
             other => {
@@ -66,16 +70,6 @@ impl Part {
         };
         config.finish()?;
         Ok(Part { version, architecture, metadata, sample_rate, unread: fields.unread(), kind })
-    }
-
-    pub fn inputs(&self) -> usize {
-        match &self.kind {
-            Kind::WaveNet(net) => net.inputs(),
-            Kind::Lstm(net) => net.inputs,
-            Kind::ConvNet(net) => net.inputs,
-            Kind::Linear(net) => net.inputs,
-            Kind::Container(container) => container.model(0).inputs(),
-        }
     }
 
     pub fn outputs(&self) -> usize {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::engine::Engine;
 use super::fields::Fields;
+use super::limits::Budget;
 use super::{ModelError, Part, weights};
 use crate::Activations;
 use crate::simd::Path;
@@ -29,14 +30,20 @@ pub(super) struct WaveNet {
 }
 
 impl WaveNet {
-    pub fn read(fields: &Fields, weights: Vec<f32>, place: &str, rate: Option<f64>) -> Result<WaveNet, ModelError> {
+    pub fn read(
+        fields: &Fields,
+        weights: Vec<f32>,
+        place: &str,
+        rate: Option<f64>,
+        budget: &Budget,
+    ) -> Result<WaveNet, ModelError> {
         let config_place = fields.at("");
         let config_place = config_place.trim_end_matches('.');
         let condition = match fields.optional("condition_dsp") {
             None => None,
             Some(value) => {
                 let place = fields.at("condition_dsp");
-                let part = Part::read(value, &place)?;
+                let part = Part::read(value, &place, budget)?;
                 if part.sample_rate != rate {
                     let reason = "its sample rate is not that of the model around it".to_owned();
                     return Err(ModelError::Invalid { at: format!("{place}.sample_rate"), reason });
@@ -45,22 +52,13 @@ impl WaveNet {
             }
         };
         let config = Config::read(fields)?;
-        if let Some(condition) = &condition
-            && condition.inputs() != config.inputs
-        {
-            let reason = format!("it takes {} channels, the model around it {}", condition.inputs(), config.inputs);
-            return Err(ModelError::Invalid { at: fields.at("condition_dsp"), reason });
-        }
         let conditions = condition.as_ref().map(|condition| condition.outputs());
         config.check(conditions, config_place)?;
+        budget.take(config_place, config.need())?;
         weights::check_count(config.count(), weights.len(), place)?;
         let slim = Slim::of(&config, &weights, conditions, config_place)?;
         let net = Arc::new(Net::new(&config, &weights));
         Ok(WaveNet { config, net, condition, slim })
-    }
-
-    pub fn inputs(&self) -> usize {
-        self.config.inputs
     }
 
     pub fn outputs(&self) -> usize {

@@ -32,10 +32,10 @@ pub(super) fn read(root: &Node) -> Result<Model, ModelError> {
         next = layers[first..].last().map_or(next, Layer::outputs);
     }
     if next != 1 {
-        return Err(list.unexpected(format!("layers that end in one number, not in {next}")));
+        return Err(list.invalid(format!("the last layer gives {next} numbers, where one is played")));
     }
     if layers.is_empty() {
-        return Err(list.unexpected("a layer that does something"));
+        return Err(list.invalid("none of the layers does anything"));
     }
 
     let decibels = |name: &str| -> Result<f32, ModelError> {
@@ -93,7 +93,7 @@ fn layer(node: &Node, inputs: usize, layers: &mut Vec<Layer>) -> Result<String, 
     let outputs = width(&shape)?;
     let function = node.field("activation").map_or(Ok(None), |node| function(&node))?;
     if matches!(kind.text()?, "batchnorm" | "batchnorm2d" | "prelu" | "activation") && inputs != outputs {
-        return Err(shape.unexpected(format!("a width of {inputs}, as what comes in has")));
+        return Err(shape.invalid(format!("{outputs} numbers do not fit the {inputs} that come in")));
     }
     let (name, layer) = match kind.text()? {
         "lstm" => (format!("LSTM {outputs}"), recurrent::lstm(&Weights::of(node)?, inputs, outputs)?),

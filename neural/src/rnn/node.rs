@@ -102,11 +102,18 @@ impl<'a> Node<'a> {
             into.push(self.number()?);
             return Ok(());
         };
-        let list = self.list()?;
+        let list = self.value.as_array().ok_or_else(|| self.unexpected("a list"))?;
         if list.len() != *len {
             return Err(ModelError::WeightCount { at: self.place(), found: list.len(), expected: *len });
         }
-        list.iter().try_for_each(|node| node.flatten(inner, into))
+        for (index, value) in list.iter().enumerate() {
+            // Places are worded only where they are needed: there is one for each weight.
+            match value.as_f64().map(|number| number as f32).filter(|number| inner.is_empty() && number.is_finite()) {
+                Some(number) => into.push(number),
+                None => Node { value, at: format!("{}[{index}]", self.at) }.flatten(inner, into)?,
+            }
+        }
+        Ok(())
     }
 
     /// The error for a value that is not what is `expected`.
@@ -121,6 +128,16 @@ impl<'a> Node<'a> {
             Value::Object(_) => "an object".to_owned(),
         };
         ModelError::Unexpected { at: self.place(), found, expected: expected.into() }
+    }
+
+    /// The error for a value that is one by itself, and cannot be beside the others.
+    pub fn invalid(&self, reason: impl Into<String>) -> ModelError {
+        ModelError::Invalid { at: self.place(), reason: reason.into() }
+    }
+
+    /// The error for what asks for more than `limit`.
+    pub fn too_many(&self, what: &str, count: usize, limit: usize) -> ModelError {
+        ModelError::Limit { at: format!("the number of {what} of {}", self.place()), value: count.to_string(), limit }
     }
 
     /// The error for something known by `name` that is not played here.

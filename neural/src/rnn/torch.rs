@@ -50,8 +50,9 @@ pub(super) fn read(root: &Node) -> Result<Model, ModelError> {
 
     // Whatever else has weights would be left out of the sound.
     let tensor_count = 4 * depth + 1 + usize::from(linear_bias);
-    if tensors.object()?.len() != tensor_count {
-        return Err(tensors.unexpected(format!("{tensor_count} tensors, as model_data has it")));
+    let found = tensors.object()?.len();
+    if found != tensor_count {
+        return Err(tensors.invalid(format!("there are {found} tensors, and {tensor_count} by model_data")));
     }
 
     let stack = if depth == 1 { String::new() } else { format!("{depth} x ") };

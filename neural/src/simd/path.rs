@@ -30,10 +30,11 @@ impl Path {
         let mut paths = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma") {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2 && is_x86_feature_detected!("avx512f") {
                 paths.push(Path(Kind::Avx512));
             }
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if avx2 {
                 paths.push(Path(Kind::Avx2));
             }
         }
@@ -54,7 +55,8 @@ impl Path {
     #[inline]
     pub fn run<T: Task>(self, task: T) -> T::Output {
         match self.0 {
-            // SAFETY: a path of this kind is made only by `available`, after the machine has said that it has avx512f and fma.
+            // SAFETY: a path of this kind is made only by `available`, after the machine has said that it has avx512f, avx2 and
+            // fma.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => unsafe { x86::on_avx512(task) },
             // SAFETY: a path of this kind is made only by `available`, after the machine has said that it has avx2 and fma.

@@ -1,7 +1,7 @@
 //! Files that cannot be played: one clear error each, and never a panic.
 
 use neural::nam::Model;
-use neural::{Activations, ModelError};
+use neural::{Activations, FileKind, ModelError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -53,6 +53,9 @@ fn what_might_change_the_sound_and_is_not_known_is_refused_by_name() {
     let film = json!({"active": true, "order": 2});
     refused(&changed(|file| file["config"]["layers"][0]["conv_pre_film"] = film), "conv_pre_film.order");
     refused(&changed(|file| file["config"]["in_channels"] = 2.into()), "2");
+    let head = |inputs: Value| json!({"in_channels": inputs, "channels": 2, "out_channels": 1, "kernel_sizes": [1], "activation": "Tanh"});
+    refused(&changed(|file| file["config"]["head"] = head(json!(2))), "head.in_channels");
+    refused(&changed(|file| file["config"]["head"] = head(json!("1"))), "head.in_channels");
 }
 
 #[test]
@@ -138,6 +141,29 @@ fn deep_and_huge_files_are_refused() {
 }
 
 #[test]
+fn networks_within_networks_take_no_more_together_than_one_may() {
+    let far = json!({"dilations": [1_000_000], "kernel_size": 2});
+    let nested = |inner: Option<Value>| {
+        let mut config = wavenet(vec![array(far.clone())]);
+        config["condition_dsp"] = inner.into();
+        model("WaveNet", config, 1)
+    };
+    let two = nested(Some(nested(None)));
+    Model::parse(two.to_string().as_bytes()).unwrap();
+    refused(&nested(Some(two)), "frames looked back of all networks up to config is 3000000");
+
+    // Groups make much of few weights: eight million numbers of thirty thousand.
+    let grouped = json!({"channels": 512, "groups_input": 512, "kernel_size": 1, "dilations": vec![1; 16],
+        "layer1x1": {"active": true, "groups": 512}});
+    let layers = array(grouped);
+    let part = |bound: f64| json!({"max_value": bound, "model": model("WaveNet", wavenet(vec![layers.clone()]), 1)});
+    let submodels: Vec<Value> = (1..=3).map(|number| part(f64::from(number) / 3.0)).collect();
+    let container = |submodels: &[Value]| json!({"version": "0.7.0", "architecture": "SlimmableContainer", "weights": [], "config": {"submodels": submodels}});
+    Model::parse(container(&submodels[2..]).to_string().as_bytes()).unwrap();
+    refused(&container(&submodels), "number of weights of all networks up to config.submodels[1]");
+}
+
+#[test]
 fn a_file_without_a_sample_rate_is_played_and_says_so() {
     let file = changed(|file| drop(file.as_object_mut().unwrap().remove("sample_rate")));
     assert_eq!(Model::parse(file.to_string().as_bytes()).unwrap().sample_rate(), None);
@@ -146,11 +172,24 @@ fn a_file_without_a_sample_rate_is_played_and_says_so() {
     }
 }
 
+#[test]
+fn recurrent_models_are_told_from_damaged_files() {
+    for text in [r#"{"in_shape": [null, 1], "layers": []}"#, r#"{"model_data": {}, "state_dict": {}}"#] {
+        let error = Model::parse(text.as_bytes()).unwrap_err();
+        assert!(matches!(error, ModelError::OtherKind(FileKind::Recurrent)), "{error}");
+    }
+}
+
 /// Parses, and plays what is parsed.
 fn survives(bytes: &[u8]) {
     if let Ok(model) = Model::parse(bytes) {
         let mut output = [0.0; 70];
-        model.network(Activations::Exact).process(&[0.5; 70], &mut output);
+        let mut network = model.network(Activations::Exact);
+        network.process(&[0.5; 70], &mut output);
+        for size in [0.0, 0.5] {
+            model.controls().iter().enumerate().for_each(|(index, _)| network.set_control(index, size));
+            network.process(&[0.5; 70], &mut output);
+        }
     }
 }
 
@@ -165,7 +204,8 @@ fn files() -> Vec<String> {
     }
     let mut around = wavenet(vec![full]);
     around["condition_dsp"] = model("Linear", json!({"receptive_field": 2, "bias": true}), 1);
-    let slim = array(json!({"channels": 2, "slimmable": {"method": "slice_channels_uniform", "kwargs": {}}}));
+    let mut slim = array(json!({"channels": 2, "slimmable": {"method": "slice_channels_uniform", "kwargs": {}}}));
+    slim["activation_post_film"] = film;
     let lstm = model("LSTM", json!({"input_size": 1, "hidden_size": 1, "num_layers": 1}), 1);
     let config = json!({"submodels": [{"max_value": 1.0, "model": lstm}]});
     let convnet = json!({"channels": 2, "dilations": [1, 2], "batchnorm": true, "activation": "Tanh"});

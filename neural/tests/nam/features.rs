@@ -230,6 +230,27 @@ fn every_size_of_a_slimmable_wavenet_agrees() {
 }
 
 #[test]
+fn what_cannot_be_cut_down_is_played_in_full_and_has_no_size() {
+    let slim = json!({"method": "slice_channels_uniform"});
+    for (name, value) in [
+        ("conv_post_film", json!({"groups": 2})),
+        ("layer1x1_post_film", json!({"shift": false, "groups": 4})),
+        ("layer1x1", json!({"active": true, "groups": 2})),
+        ("head1x1", json!({"active": true, "out_channels": 4, "groups": 2})),
+        ("groups_input", json!(2)),
+        ("groups_input_mixin", json!(2)),
+    ] {
+        // Four channels of condition, so that groups have something to be grouped over.
+        let condition = model("WaveNet", wavenet(vec![array(json!({"head_size": 4}))]), 5);
+        let mut around = wavenet(vec![array(json!({"condition_size": 4, "slimmable": slim, name: value}))]);
+        around["condition_dsp"] = condition;
+        let model = model("WaveNet", around, 12);
+        assert!(Model::parse(model.to_string().as_bytes()).unwrap().controls().is_empty(), "{name}");
+        check_at(name, &model, 1.0);
+    }
+}
+
+#[test]
 fn every_size_of_a_container_agrees() {
     let small = model("LSTM", json!({"input_size": 1, "hidden_size": 3, "num_layers": 1}), 1);
     let large = model("WaveNet", wavenet(vec![array(json!({}))]), 2);
@@ -243,7 +264,7 @@ fn every_size_of_a_container_agrees() {
 
 #[test]
 fn the_amp_of_our_own_agrees() {
-    let model: Value = serde_json::from_str(include_str!("data/chump.nam")).unwrap();
+    let model: Value = serde_json::from_str(include_str!("../../../devices/assets/chump.nam")).unwrap();
     // It looks back 1020 frames in all: the start of what is heard after 1024 is that of a network warmed up.
     let input = input(3000);
     let expected = heard(&model, &input, 1.0, 1024);

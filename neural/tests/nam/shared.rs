@@ -1,7 +1,6 @@
 //! The reference implementation's own output for real files, from the first frame on.
 //!
-//! The files stand beside the checkout, or where `TONEMILL_SHARED` says. One case of our own stands in `tests/data`, so that
-//! at least one always runs.
+//! The files stand beside the checkout, or where `TONEMILL_SHARED` says. The amp that tonemill ships is always there.
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +66,7 @@ fn every_shared_file_sounds_as_the_reference_plays_it() {
 
 #[test]
 fn the_amp_of_our_own_says_what_it_is() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nam/data/chump.nam");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../devices/assets/chump.nam");
     let model = Model::parse(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!((model.version(), model.architecture(), model.sample_rate()), ("0.5.4", "WaveNet", Some(48_000.0)));
     assert_eq!(model.metadata().gear_type.as_deref(), Some("amp"));

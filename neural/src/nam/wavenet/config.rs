@@ -1,6 +1,8 @@
 //! The configuration of a WaveNet, as files have it.
 
-use super::super::fields::{Fields, items, text};
+use std::borrow::Cow;
+
+use super::super::fields::{Fields, items, number, text};
 use super::super::json::Json;
 use super::super::limits::{MOST_CHANNELS, MOST_DILATION, MOST_LAYERS, MOST_TAPS};
 use super::super::{ModelError, activation};
@@ -78,7 +80,6 @@ pub(super) struct PostHead {
 /// A whole network, but for the one that makes its condition.
 #[derive(Clone, Debug)]
 pub(super) struct Config {
-    pub inputs: usize,
     pub arrays: Vec<Array>,
     pub head: Option<PostHead>,
 }
@@ -86,7 +87,7 @@ pub(super) struct Config {
 impl Config {
     /// Reads the members of a configuration, all but `condition_dsp`.
     pub fn read(fields: &Fields) -> Result<Config, ModelError> {
-        let inputs = fields.size_or("in_channels", MOST_CHANNELS, 1)?;
+        fields.one_input()?;
         // The last weight stands for it.
         fields.number_or("head_scale", 0.0)?;
         let layers = items(fields.required("layers")?, &fields.at("layers"))?;
@@ -102,7 +103,7 @@ impl Config {
             Some(value) => Some(PostHead::read(value, &fields.at("head"), arrays[arrays.len() - 1].head_outputs)?),
             None => None,
         };
-        Ok(Config { inputs, arrays, head })
+        Ok(Config { arrays, head })
     }
 
     /// How many channels the network gives.
@@ -237,10 +238,10 @@ fn gating(name: &str, place: &str) -> Result<Gating, ModelError> {
 }
 
 /// The values of an array with one for each layer, or one value for all of them.
-fn per_layer(value: &Json, place: &str, count: usize) -> Result<Vec<(Json, String)>, ModelError> {
+fn per_layer<'a>(value: &'a Json, place: &str, count: usize) -> Result<Vec<(Cow<'a, Json>, String)>, ModelError> {
     match value {
         Json::Array(_) | Json::Numbers(_) => same(items(value, place)?, count, place),
-        single => Ok(vec![(single.clone(), place.to_owned()); count]),
+        single => Ok(vec![(Cow::Borrowed(single), place.to_owned()); count]),
     }
 }
 
@@ -311,10 +312,10 @@ fn allowed(fields: &Fields, channels: usize) -> Result<Option<Vec<usize>>, Model
 impl PostHead {
     fn read(value: &Json, place: &str, inputs: usize) -> Result<PostHead, ModelError> {
         let fields = Fields::of(value, place)?;
-        if let Some(Json::Number(number)) = fields.optional("in_channels")
-            && *number != inputs as f64
-        {
-            let reason = format!("{number} inputs do not fit the {inputs} outputs of the last layers");
+        let stated =
+            fields.optional("in_channels").map(|value| number(value, &fields.at("in_channels"))).transpose()?;
+        if let Some(stated) = stated.filter(|stated| *stated != inputs as f64) {
+            let reason = format!("{stated} inputs do not fit the {inputs} outputs of the last layers");
             return Err(ModelError::Invalid { at: fields.at("in_channels"), reason });
         }
         let head = PostHead {

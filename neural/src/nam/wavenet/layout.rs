@@ -1,7 +1,7 @@
 //! Which convolutions a WaveNet has, in the order of their weights.
 
 use super::super::ModelError;
-use super::super::limits::{self, MOST_HISTORY, MOST_LOOKBACK, MOST_WEIGHTS};
+use super::super::limits::Need;
 use super::super::weights::Piece;
 use super::config::{Array, Config, Gating, Layer};
 use crate::rows::Rows;
@@ -106,14 +106,14 @@ impl Config {
         arrays.chain(post).fold(0, usize::saturating_add)
     }
 
-    /// Refuses sizes that do not fit each other, and more memory than a network may take.
+    /// Refuses sizes that do not fit each other.
     pub fn check(&self, condition: Option<usize>, place: &str) -> Result<(), ModelError> {
         let invalid = |place: String, reason: String| Err(ModelError::Invalid { at: place, reason });
-        let mut inputs = self.inputs;
+        let mut inputs = 1;
         let mut sum: Option<usize> = None;
         for (i, array) in self.arrays.iter().enumerate() {
             let at = |name: &str| format!("{place}.layers[{i}].{name}");
-            let conditions = condition.unwrap_or(self.inputs);
+            let conditions = condition.unwrap_or(1);
             if array.inputs != inputs {
                 return invalid(
                     at("input_size"),
@@ -175,13 +175,12 @@ impl Config {
             let reason = format!("its slopes are not one for each of {} channels", piece.inputs);
             return invalid(format!("{place}.head.activation"), reason);
         }
-        self.check_memory(place)
+        Ok(())
     }
 
-    fn check_memory(&self, place: &str) -> Result<(), ModelError> {
+    /// What the network takes.
+    pub fn need(&self) -> Need {
         let weights = self.pieces().iter().map(Piece::dense).fold(0, usize::saturating_add);
-        limits::check("number of weights", place, weights, MOST_WEIGHTS)?;
-        limits::check("number of frames looked back", place, self.lookback(), MOST_LOOKBACK)?;
         let mut history = 0usize;
         for array in &self.arrays {
             for layer in &array.layers {
@@ -193,6 +192,6 @@ impl Config {
         for piece in self.post() {
             history = history.saturating_add(Rows::size(piece.inputs, piece.taps - 1));
         }
-        limits::check("memory", place, history, MOST_HISTORY)
+        Need { weights, lookback: self.lookback(), history }
     }
 }

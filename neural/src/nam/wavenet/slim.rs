@@ -30,7 +30,9 @@ impl Slim {
         // The reference plays these in full and cannot cut them down either.
         let whole = config.arrays.iter().any(|array| {
             let groups = [array.groups_input, array.groups_mixin, array.layer1x1.unwrap_or(1)];
-            array.head_taps != 1 || groups != [1; 3] || array.head1x1.is_some_and(|(_, groups)| groups != 1)
+            let film_groups = array.films.iter().flatten().any(|film| film.groups != 1);
+            let head_groups = array.head1x1.is_some_and(|(_, groups)| groups != 1);
+            array.head_taps != 1 || groups != [1; 3] || head_groups || film_groups
         });
         let least: Vec<usize> = config.arrays.iter().map(|array| allowed(array, 0.0)).collect();
         if whole || cut(config, &least).check(conditions, place).is_err() {

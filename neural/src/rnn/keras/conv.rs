@@ -24,8 +24,9 @@ struct Kernel {
 impl Kernel {
     /// Zeros, if `node` does not ask for too many.
     fn new(node: &Node, inputs: usize, outputs: usize, taps: usize, dilation: usize) -> Result<Self, ModelError> {
-        if inputs * outputs * taps > LARGEST || (taps - 1) * dilation * inputs > LARGEST {
-            return Err(node.need("type")?.unexpected(format!("a convolution over at most {LARGEST} numbers")));
+        let sizes = [("weights", inputs * outputs * taps), ("remembered numbers", (taps - 1) * dilation * inputs)];
+        if let Some((what, size)) = sizes.into_iter().find(|(_, size)| *size > LARGEST) {
+            return Err(node.too_many(what, size, LARGEST));
         }
         Ok(Self { inputs, outputs, taps, dilation, weights: vec![0.0; inputs * outputs * taps] })
     }
@@ -56,7 +57,9 @@ pub fn conv1d(node: &Node, inputs: usize, outputs: usize) -> Result<Layer, Model
     // Frames that are left out would change the rate.
     node.field("strides").map_or(Ok(1), |node| node.count(1..=1))?;
     if !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
-        return Err(node.need("groups")?.unexpected(format!("a divisor of {inputs} inputs and {outputs} outputs")));
+        return Err(node
+            .need("groups")?
+            .invalid(format!("{groups} groups do not divide {inputs} inputs and {outputs} outputs")));
     }
     let mut kernel = Kernel::new(node, inputs, outputs, taps, dilation)?;
     let (group_inputs, group_outputs) = (inputs / groups, outputs / groups);
@@ -82,7 +85,11 @@ pub fn conv2d(node: &Node, inputs: usize, outputs: usize) -> Result<Layer, Model
     let padding = node.need("padding")?;
     let (features_out, before) = match padding.text()? {
         "valid" if width <= features_in => ((features_in - width) / stride + 1, 0),
-        "valid" => return Err(node.need("kernel_size_feature")?.unexpected(format!("at most {features_in} features"))),
+        "valid" => {
+            return Err(node
+                .need("kernel_size_feature")?
+                .invalid(format!("{width} is more than the {features_in} features")));
+        }
         "same" => {
             let features_out = features_in.div_ceil(stride);
             (features_out, ((features_out - 1) * stride + width).saturating_sub(features_in) / 2)
@@ -90,8 +97,10 @@ pub fn conv2d(node: &Node, inputs: usize, outputs: usize) -> Result<Layer, Model
         other => return Err(padding.unsupported("padding", other)),
     };
     if (filters_in * features_in, filters_out * features_out) != (inputs, outputs) {
-        let sizes = format!("a width of {inputs} in and {} out", filters_out * features_out);
-        return Err(node.need("shape")?.unexpected(sizes));
+        let own = (filters_in * features_in, filters_out * features_out);
+        let reason =
+            format!("{inputs} numbers in and {outputs} out do not fit {} and {} by filters and features", own.0, own.1);
+        return Err(node.need("shape")?.invalid(reason));
     }
     let mut kernel = Kernel::new(node, inputs, outputs, taps, dilation)?;
     let tensor = weights.tensor(0, &[taps, width, filters_in, filters_out])?;

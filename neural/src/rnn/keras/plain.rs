@@ -19,7 +19,9 @@ pub fn batch_norm(node: &Node, width: usize, filters: usize) -> Result<Layer, Mo
     let weights = Weights::of(node)?;
     let epsilon = node.need("epsilon")?.number()?;
     if !width.is_multiple_of(filters) {
-        return Err(node.need("num_filters_in")?.unexpected(format!("a divisor of {width}")));
+        return Err(node
+            .need("num_filters_in")?
+            .invalid(format!("{filters} does not divide the {width} numbers that come in")));
     }
     let tensor = |index: usize| weights.tensor(index, &[filters]);
     let (gamma, beta, mean, variance) = match weights.tensors.len() {
@@ -30,7 +32,7 @@ pub fn batch_norm(node: &Node, width: usize, filters: usize) -> Result<Layer, Mo
     let scale: Vec<f32> =
         gamma.iter().zip(&variance).map(|(gamma, variance)| gamma / (variance + epsilon).sqrt()).collect();
     if scale.iter().any(|scale| !scale.is_finite()) {
-        return Err(weights.list.unexpected("variances that are positive with epsilon"));
+        return Err(weights.list.invalid("a variance is not positive with epsilon"));
     }
     let shift: Vec<f32> = beta.iter().zip(&mean).zip(&scale).map(|((beta, mean), scale)| beta - mean * scale).collect();
     Ok(Layer::Affine { scale: scale.repeat(width / filters), shift: shift.repeat(width / filters) })
