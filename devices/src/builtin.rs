@@ -25,11 +25,21 @@ pub(crate) trait Model {
     /// The nearest to `inputs` and `outputs` channels that it can do; `outputs` is `None` where nobody asked.
     fn channels(&self, inputs: usize, outputs: Option<usize>) -> Channels;
 
+    /// Whether two channels can be played by one engine as by two, where it takes one channel otherwise.
+    fn plays_apart(&self) -> bool {
+        false
+    }
+
     /// Starts the half that makes sound.
     fn engine(&self, setup: Setup, channels: Channels, values: &Values) -> Result<Box<dyn Engine>, DeviceError>;
 
     /// Takes notes.
     fn is_instrument(&self) -> bool {
+        false
+    }
+
+    /// Has a second, stereo input that its detector can hear instead of the signal.
+    fn has_sidechain(&self) -> bool {
         false
     }
 
@@ -70,6 +80,11 @@ pub(crate) trait Engine: Send {
 
     /// Renders in place; the input stands in `audio`, a mono one on both sides where the output is stereo.
     fn render(&mut self, audio: &mut Buffer, frames: Range<usize>);
+
+    /// Likewise, with what the sidechain hears; only of models that have one.
+    fn render_keyed(&mut self, audio: &mut Buffer, _key: &Buffer, frames: Range<usize>) {
+        self.render(audio, frames);
+    }
 
     /// Forgets all sound under way. Values stay.
     fn reset(&mut self);
@@ -136,15 +151,20 @@ pub(crate) struct Builtin {
     model: Box<dyn Model>,
     values: Arc<Values>,
     channels: Channels,
+    /// A signal comes in on the sidechain.
+    keyed: bool,
     latency: u64,
     remarks: Vec<String>,
 }
+
+/// The place of the sidechain among the input busses.
+const SIDECHAIN: usize = 1;
 
 impl Builtin {
     pub fn new(info: DeviceInfo, model: Box<dyn Model>) -> Builtin {
         let values = Arc::new(Values::new(model.controls()));
         let channels = model.channels(2, None);
-        Builtin { info, model, values, channels, latency: 0, remarks: Vec::new() }
+        Builtin { info, model, values, channels, keyed: false, latency: 0, remarks: Vec::new() }
     }
 }
 
@@ -158,8 +178,12 @@ impl Device for Builtin {
             0 => Vec::new(),
             channels => vec![BusInfo { name: "Main".to_owned(), channels, main: true }],
         };
+        let mut inputs = bus(self.channels.inputs);
+        if self.model.has_sidechain() {
+            inputs.push(BusInfo { name: "Sidechain".to_owned(), channels: 2, main: false });
+        }
         Ports {
-            inputs: bus(self.channels.inputs),
+            inputs,
             outputs: bus(self.channels.outputs),
             note_input: self.model.is_instrument(),
             note_output: false,
@@ -187,7 +211,7 @@ impl Device for Builtin {
     }
 
     fn save_state(&mut self) -> Result<Vec<u8>, DeviceError> {
-        let named = |(index, control): (usize, &Control)| (control.name.to_owned(), self.values.get(index));
+        let named = |(index, control): (usize, &Control)| (control.name.clone().into_owned(), self.values.get(index));
         let values = self.model.controls().iter().enumerate().map(named).collect();
         let state = State { version: STATE_VERSION, device: self.info.id.clone(), values };
         serde_json::to_vec_pretty(&state).map_err(|error| DeviceError::State(error.to_string()))
@@ -220,6 +244,19 @@ impl Device for Builtin {
         self.ports()
     }
 
+    fn use_input(&mut self, bus: usize, used: bool) {
+        if bus == SIDECHAIN && self.model.has_sidechain() {
+            self.keyed = used;
+        }
+    }
+
+    fn play_apart(&mut self) -> bool {
+        if self.model.plays_apart() {
+            self.channels = Channels { inputs: 2, outputs: 2 };
+        }
+        self.model.plays_apart()
+    }
+
     fn activate(&mut self, setup: Setup) -> Result<Box<dyn Processor>, DeviceError> {
         if setup.sample_rate.0 < 8_000 {
             let reason = format!("{} frames a second are too few, 8000 is the least", setup.sample_rate.0);
@@ -227,7 +264,8 @@ impl Device for Builtin {
         }
         let engine = self.model.engine(setup, self.channels, &self.values)?;
         (self.latency, self.remarks) = (engine.latency(), engine.remarks());
-        Ok(Box::new(Runner { engine, values: Arc::clone(&self.values), instrument: self.model.is_instrument() }))
+        let (values, instrument) = (Arc::clone(&self.values), self.model.is_instrument());
+        Ok(Box::new(Runner { engine, values, instrument, keyed: self.keyed }))
     }
 
     fn latency(&self) -> u64 {
@@ -257,6 +295,7 @@ struct Runner {
     engine: Box<dyn Engine>,
     values: Arc<Values>,
     instrument: bool,
+    keyed: bool,
 }
 
 impl Processor for Runner {
@@ -264,6 +303,11 @@ impl Processor for Runner {
     /// its range: whoever sends events has the table to check against.
     fn process(&mut self, block: &mut Block<'_>) -> Result<(), ProcessError> {
         let output = &mut block.outputs[0];
+        let key = block.inputs.get(SIDECHAIN).filter(|_| self.keyed);
+        let render = |engine: &mut dyn Engine, output: &mut Buffer, frames| match key {
+            Some(key) => engine.render_keyed(output, key, frames),
+            None => engine.render(output, frames),
+        };
         match block.inputs.first() {
             None => output.clear(),
             Some(input) => {
@@ -281,7 +325,7 @@ impl Processor for Runner {
                 _ => continue,
             };
             if frame > done {
-                self.engine.render(output, done..frame);
+                render(self.engine.as_mut(), output, done..frame);
                 done = frame;
             }
             match parameter {
@@ -293,7 +337,7 @@ impl Processor for Runner {
             }
         }
         if done < block.frames {
-            self.engine.render(output, done..block.frames);
+            render(self.engine.as_mut(), output, done..block.frames);
         }
         require_finite(block.outputs)
     }

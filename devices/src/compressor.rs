@@ -23,7 +23,8 @@ const CONTROLS: &[Control] = &[
     Control::new("Mix", Unit::Percent, 0.0, 100.0, 100.0),
 ];
 
-/// The detector sees the peak of both channels, so that the image stays in place. Attack and Release are the times to
+/// The detector sees the peak of both channels, so that the image stays in place; or that of the sidechain, if a signal
+/// comes in there. Attack and Release are the times to
 /// cover 63 % of a step in decibels. Mix blends the untouched signal in.
 pub(crate) struct Compressor;
 
@@ -34,6 +35,10 @@ impl Model for Compressor {
 
     fn channels(&self, inputs: usize, _outputs: Option<usize>) -> Channels {
         Channels::same(inputs)
+    }
+
+    fn has_sidechain(&self) -> bool {
+        true
     }
 
     fn engine(&self, setup: Setup, _channels: Channels, values: &Values) -> Result<Box<dyn Engine>, DeviceError> {
@@ -106,10 +111,33 @@ impl Engine for CompressorEngine {
     }
 
     fn render(&mut self, audio: &mut Buffer, frames: Range<usize>) {
+        self.run(audio, None, frames);
+    }
+
+    fn render_keyed(&mut self, audio: &mut Buffer, key: &Buffer, frames: Range<usize>) {
+        self.run(audio, Some(key), frames);
+    }
+
+    fn reset(&mut self) {
+        self.reduction = 0.0;
+        self.makeup.reset();
+        self.mix.reset();
+    }
+
+    fn tail(&self) -> Tail {
+        Tail::Frames(0)
+    }
+}
+
+impl CompressorEngine {
+    fn run(&mut self, audio: &mut Buffer, key: Option<&Buffer>, frames: Range<usize>) {
+        let start = frames.start;
         let (left, mut right) = stretch(audio, frames);
         for (frame, sample) in left.iter_mut().enumerate() {
-            let other = right.as_ref().map_or(0.0, |right| right[frame].abs());
-            let peak = f64::from(sample.abs().max(other));
+            let peak = f64::from(match key {
+                Some(key) => peak(key, start + frame),
+                None => sample.abs().max(right.as_ref().map_or(0.0, |right| right[frame].abs())),
+            });
             let wanted = if peak > 0.0 { self.curve.reduction(20.0 * peak.log10()) } else { 0.0 };
             let keep = if wanted < self.reduction { self.attack } else { self.release };
             self.reduction = wanted + keep * (self.reduction - wanted);
@@ -125,14 +153,9 @@ impl Engine for CompressorEngine {
             }
         }
     }
+}
 
-    fn reset(&mut self) {
-        self.reduction = 0.0;
-        self.makeup.reset();
-        self.mix.reset();
-    }
-
-    fn tail(&self) -> Tail {
-        Tail::Frames(0)
-    }
+/// The highest sample of a frame over all channels.
+pub(crate) fn peak(key: &Buffer, frame: usize) -> f32 {
+    key.channels().fold(0.0, |peak, samples| samples[frame].abs().max(peak))
 }

@@ -1,11 +1,14 @@
 //! What a device can be set to: one table a device, and everything that follows from such a table.
 
+use std::borrow::Cow;
+
 use audio::device::{DeviceError, Parameter, ParameterFlags, ParameterId};
 
 /// One parameter of a built-in. Its id is its place in the device's table, so a table only ever grows at its end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Control {
-    pub name: &'static str,
+    /// Models of files bring names of their own.
+    pub name: Cow<'static, str>,
     pub group: &'static str,
     pub unit: Unit,
     pub minimum: f64,
@@ -47,6 +50,7 @@ pub(crate) enum Edge {
 
 impl Control {
     pub const fn new(name: &'static str, unit: Unit, minimum: f64, maximum: f64, default: f64) -> Control {
+        let name = Cow::Borrowed(name);
         Control { name, group: "", unit, minimum, maximum, default, edge: Edge::None, automatable: true }
     }
 
@@ -58,24 +62,27 @@ impl Control {
         Control::new(name, Unit::Choice(names), 0.0, (names.len() - 1) as f64, default as f64)
     }
 
-    pub const fn group(self, group: &'static str) -> Control {
-        Control { group, ..self }
+    pub const fn group(mut self, group: &'static str) -> Control {
+        self.group = group;
+        self
     }
 
-    pub const fn edge(self, edge: Edge) -> Control {
-        Control { edge, ..self }
+    pub const fn edge(mut self, edge: Edge) -> Control {
+        self.edge = edge;
+        self
     }
 
     /// A change while sound is under way would be heard as a break.
-    pub const fn fixed(self) -> Control {
-        Control { automatable: false, ..self }
+    pub const fn fixed(mut self) -> Control {
+        self.automatable = false;
+        self
     }
 
     /// How the outside world sees it.
     pub fn describe(&self, index: usize) -> Parameter {
         Parameter {
             id: ParameterId(index as u32),
-            name: self.name.to_owned(),
+            name: self.name.clone().into_owned(),
             group: self.group.to_owned(),
             minimum: self.minimum,
             maximum: self.maximum,
@@ -96,7 +103,7 @@ impl Control {
     pub fn accept(&self, value: f64) -> Result<f64, DeviceError> {
         if !(self.minimum..=self.maximum).contains(&value) {
             return Err(DeviceError::OutOfRange {
-                name: self.name.to_owned(),
+                name: self.name.clone().into_owned(),
                 value,
                 minimum: self.minimum,
                 maximum: self.maximum,

@@ -7,7 +7,8 @@ use audio::device::{DeviceError, Setup, Tail};
 
 use crate::builtin::{Channels, Engine, Model, Values};
 use crate::control::{Control, Edge, Unit};
-use crate::filter::{Coefficients, Memory, Shape};
+use crate::filter::{Coefficients, Shape};
+use crate::filter_cascade::{Cascade, Section};
 use crate::gain;
 use crate::smooth::Smoothed;
 
@@ -93,12 +94,18 @@ impl Model for Eq {
         let rate = setup.sample_rate.hz();
         let bands = BANDS.map(|(kind, first)| Band::new(kind, rate, [0, 1, 2].map(|i| values.get(first + i))));
         let output = Smoothed::new(gain::factor(values.get(OUTPUT), f64::NEG_INFINITY), rate);
-        Ok(Box::new(EqEngine { bands, output }))
+        Ok(Box::new(EqEngine { bands, sections: [Section::new(); SECTIONS], cascade: Cascade::new(), output }))
     }
 }
 
+/// Every band has room for two filters.
+const SECTIONS: usize = 2 * BANDS.len();
+
 struct EqEngine {
     bands: [Band; 7],
+    /// The filters of each band in turn.
+    sections: [Section; SECTIONS],
+    cascade: Cascade,
     output: Smoothed,
 }
 
@@ -113,14 +120,34 @@ impl Engine for EqEngine {
     }
 
     fn render(&mut self, audio: &mut Buffer, frames: Range<usize>) {
-        for band in &mut self.bands {
-            band.render(audio, frames.clone());
+        let mut rest = frames.clone();
+        while !rest.is_empty() {
+            // While a band moves, frames go by one by one.
+            let moves = self.bands.iter().any(|band| band.awake && !band.is_still());
+            let now = if moves { rest.start..rest.start + 1 } else { rest };
+            rest = now.end..frames.end;
+            let (mut which, mut count) = ([0; SECTIONS], 0);
+            for (index, band) in self.bands.iter_mut().enumerate() {
+                band.pass(now.len());
+                if !band.awake {
+                    continue;
+                }
+                let sections = &mut self.sections[2 * index..2 * index + 2];
+                band.tune(sections);
+                for section in 0..if band.steep { 2 } else { 1 } {
+                    which[count] = 2 * index + section;
+                    count += 1;
+                }
+            }
+            self.cascade.process(&mut self.sections, &which[..count], audio, now);
         }
         gain::apply(&mut self.output, audio, frames);
     }
 
     fn reset(&mut self) {
         self.bands.iter_mut().for_each(Band::reset);
+        self.sections.iter_mut().for_each(Section::reset);
+        self.cascade.reset();
         self.output.reset();
     }
 
@@ -144,9 +171,8 @@ struct Band {
     /// Whether it ever did anything. A band that never did is left out, and one that once did runs on: both ways
     /// without a break in the signal.
     awake: bool,
+    /// Its filters are to be tuned.
     stale: bool,
-    coefficients: [Coefficients; 2],
-    memory: [[Memory; 2]; 2],
 }
 
 impl Band {
@@ -155,7 +181,6 @@ impl Band {
         let cut = matches!(kind, Kind::LowCut | Kind::HighCut);
         let [frequency, second, third] = values;
         let (gain, quality, steep) = if cut { (0.0, 1.0, second >= 1.0) } else { (second, third, false) };
-        let idle = Coefficients::new(Shape::Bell { gain: 0.0 }, 1000.0, 1.0, 48_000.0);
         let mut band = Band {
             kind,
             rate,
@@ -166,8 +191,6 @@ impl Band {
             steep,
             awake: false,
             stale: true,
-            coefficients: [idle; 2],
-            memory: Default::default(),
         };
         band.awake = band.does_something();
         band
@@ -199,72 +222,45 @@ impl Band {
         self.octave.is_still() && self.gain.is_still() && self.quality.is_still()
     }
 
-    fn tune(&mut self) {
+    /// Tunes its filters to where its values stand, if they have moved.
+    fn tune(&mut self, sections: &mut [Section]) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
         let [frequency, gain, quality] = [self.octave.current().exp2(), self.gain.current(), self.quality.current()];
         let qualities = if self.steep { BUTTERWORTH_4 } else { BUTTERWORTH_2 };
         let of = |shape, quality| Coefficients::new(shape, frequency, quality, self.rate);
-        self.coefficients = match self.kind {
-            Kind::LowCut => qualities.map(|q| of(Shape::LowCut, q.max(0.1))),
-            Kind::HighCut => qualities.map(|q| of(Shape::HighCut, q.max(0.1))),
-            Kind::LowShelf => [of(Shape::LowShelf { gain }, quality); 2],
-            Kind::Peak => [of(Shape::Bell { gain }, quality); 2],
-            Kind::HighShelf => [of(Shape::HighShelf { gain }, quality); 2],
-        };
+        for (section, butterworth) in sections.iter_mut().zip(qualities) {
+            section.coefficients = match self.kind {
+                Kind::LowCut => of(Shape::LowCut, butterworth.max(0.1)),
+                Kind::HighCut => of(Shape::HighCut, butterworth.max(0.1)),
+                Kind::LowShelf => of(Shape::LowShelf { gain }, quality),
+                Kind::Peak => of(Shape::Bell { gain }, quality),
+                Kind::HighShelf => of(Shape::HighShelf { gain }, quality),
+            };
+        }
     }
 
-    fn render(&mut self, audio: &mut Buffer, frames: Range<usize>) {
-        if !self.awake {
-            // Its values still settle, so that waking finds them where they belong.
-            for _ in frames {
-                self.advance();
+    /// Lets frames go by. The values of a band that does nothing settle too, so that waking finds them where they belong.
+    fn pass(&mut self, frames: usize) {
+        for _ in 0..frames {
+            if self.is_still() {
+                break;
             }
-            return;
-        }
-        let mut frames = frames;
-        while !self.is_still() && !frames.is_empty() {
-            self.advance();
-            self.tune();
-            self.stale = !self.is_still();
-            self.filter(audio, frames.start..frames.start + 1);
-            frames.start += 1;
-        }
-        if frames.is_empty() {
-            return;
+            self.octave.next();
+            self.gain.next();
+            self.quality.next();
+            self.stale = true;
         }
         self.octave.touch();
         self.gain.touch();
         self.quality.touch();
-        if self.stale {
-            self.tune();
-            self.stale = false;
-        }
-        self.filter(audio, frames);
-    }
-
-    fn advance(&mut self) {
-        self.octave.next();
-        self.gain.next();
-        self.quality.next();
-    }
-
-    fn filter(&mut self, audio: &mut Buffer, frames: Range<usize>) {
-        let sections = if self.steep { 2 } else { 1 };
-        for (channel, memory) in audio.channels_mut().zip(&mut self.memory) {
-            for sample in &mut channel[frames.clone()] {
-                let mut value = f64::from(*sample);
-                for (coefficients, memory) in self.coefficients.iter().zip(memory.iter_mut()).take(sections) {
-                    value = memory.process(coefficients, value);
-                }
-                *sample = value as f32;
-            }
-        }
     }
 
     fn reset(&mut self) {
         self.octave.reset();
         self.gain.reset();
         self.quality.reset();
-        self.memory = Default::default();
         self.awake = self.does_something();
         self.stale = true;
     }

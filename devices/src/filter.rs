@@ -20,14 +20,31 @@ pub(crate) enum Shape {
     HighShelf { gain: f64 },
 }
 
-/// Coefficients of one filter.
-#[derive(Clone, Copy, Debug)]
+/// Coefficients of one filter, which keeps two numbers, the integrators. With `x` coming in, `s` and `t` kept and
+/// `d = x - t`:
+///
+/// ```text
+/// out = direct x + first s + second t
+/// s becomes stay s + push d
+/// t becomes (t + push s) + pull d
+/// ```
+///
+/// Multiplied out from the filter's definition, which needs nearly twice as many operations.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Coefficients {
-    a: [f64; 3],
-    m: [f64; 3],
+    pub stay: f64,
+    pub push: f64,
+    pub pull: f64,
+    pub direct: f64,
+    pub first: f64,
+    pub second: f64,
 }
 
 impl Coefficients {
+    /// Lets everything through as it is.
+    pub const IDLE: Coefficients =
+        Coefficients { stay: 0.0, push: 0.0, pull: 0.0, direct: 1.0, first: 0.0, second: 0.0 };
+
     pub fn new(shape: Shape, frequency: f64, quality: f64, sample_rate: f64) -> Coefficients {
         let warped = (PI * (frequency / sample_rate).min(HIGHEST)).tan();
         let amplitude = |gain: f64| 10f64.powf(gain / 40.0);
@@ -49,27 +66,16 @@ impl Coefficients {
                 (warped * a.sqrt(), damping, [a * a, damping * (1.0 - a) * a, 1.0 - a * a])
             }
         };
-        let a1 = 1.0 / (1.0 + g * (g + k));
-        Coefficients { a: [a1, g * a1, g * g * a1], m }
-    }
-}
-
-/// What one filter remembers of one channel.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Memory {
-    s: [f64; 2],
-}
-
-impl Memory {
-    #[inline]
-    pub fn process(&mut self, c: &Coefficients, input: f64) -> f64 {
-        let v3 = input - self.s[1];
-        let v1 = c.a[0] * self.s[0] + c.a[1] * v3;
-        let v2 = self.s[1] + c.a[1] * self.s[0] + c.a[2] * v3;
-        // A decaying filter ends in exact silence, not in denormal numbers, which are slow.
-        let calm = |s: f64| if s.abs() < 1e-30 { 0.0 } else { s };
-        self.s = [calm(2.0 * v1 - self.s[0]), calm(2.0 * v2 - self.s[1])];
-        c.m[0] * input + c.m[1] * v1 + c.m[2] * v2
+        let a0 = 1.0 / (1.0 + g * (g + k));
+        let (a1, a2) = (g * a0, g * g * a0);
+        Coefficients {
+            stay: 2.0 * a0 - 1.0,
+            push: 2.0 * a1,
+            pull: 2.0 * a2,
+            direct: m[0] + m[1] * a1 + m[2] * a2,
+            first: m[1] * a0 + m[2] * a1,
+            second: m[2] - m[1] * a1 - m[2] * a2,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use audio::device::{DeviceError, Setup, Tail};
 use audio::{Buffer, Decibels};
 
 use crate::builtin::{Channels, Engine, Model, Values, stretch};
-use crate::compressor::keep;
+use crate::compressor::{keep, peak};
 use crate::control::{Control, Edge, Unit};
 
 const FULL_RANGE: f64 = -90.0;
@@ -26,7 +26,7 @@ const HYSTERESIS: f64 = 3.0;
 /// faster would see through between its peaks; the hold covers the rest.
 const DETECTOR_MS: f64 = 10.0;
 
-/// The detector sees the peak of both channels. Range is the level of what is turned down. Open, the signal passes bit
+/// The detector sees the peak of both channels, or of the sidechain, if a signal comes in there. Range is the level of what is turned down. Open, the signal passes bit
 /// by bit. Attack is the time from closed to open in a straight line, Release the time from open down to the range (of
 /// 90 dB at its lowest, where silence follows) along a straight line in decibels. A render starts with the gate closed.
 pub(crate) struct Gate;
@@ -38,6 +38,10 @@ impl Model for Gate {
 
     fn channels(&self, inputs: usize, _outputs: Option<usize>) -> Channels {
         Channels::same(inputs)
+    }
+
+    fn has_sidechain(&self) -> bool {
+        true
     }
 
     fn engine(&self, setup: Setup, _channels: Channels, values: &Values) -> Result<Box<dyn Engine>, DeviceError> {
@@ -95,6 +99,23 @@ impl GateEngine {
         self.hold = (hold / 1000.0 * self.rate).round() as u64;
     }
 
+    fn run(&mut self, audio: &mut Buffer, key: Option<&Buffer>, frames: Range<usize>) {
+        self.fresh = false;
+        let start = frames.start;
+        let (left, mut right) = stretch(audio, frames);
+        for (frame, sample) in left.iter_mut().enumerate() {
+            let peak = match key {
+                Some(key) => peak(key, start + frame),
+                None => sample.abs().max(right.as_ref().map_or(0.0, |right| right[frame].abs())),
+            };
+            let gain = self.step(f64::from(peak));
+            *sample = (f64::from(*sample) * gain) as f32;
+            if let Some(right) = &mut right {
+                right[frame] = (f64::from(right[frame]) * gain) as f32;
+            }
+        }
+    }
+
     #[inline]
     fn step(&mut self, peak: f64) -> f64 {
         self.level = (self.level * self.forget).max(peak);
@@ -133,16 +154,11 @@ impl Engine for GateEngine {
     }
 
     fn render(&mut self, audio: &mut Buffer, frames: Range<usize>) {
-        self.fresh = false;
-        let (left, mut right) = stretch(audio, frames);
-        for (frame, sample) in left.iter_mut().enumerate() {
-            let other = right.as_ref().map_or(0.0, |right| right[frame].abs());
-            let gain = self.step(f64::from(sample.abs().max(other)));
-            *sample = (f64::from(*sample) * gain) as f32;
-            if let Some(right) = &mut right {
-                right[frame] = (f64::from(right[frame]) * gain) as f32;
-            }
-        }
+        self.run(audio, None, frames);
+    }
+
+    fn render_keyed(&mut self, audio: &mut Buffer, key: &Buffer, frames: Range<usize>) {
+        self.run(audio, Some(key), frames);
     }
 
     fn reset(&mut self) {

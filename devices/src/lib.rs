@@ -39,10 +39,12 @@ pub mod embedded;
 mod eq;
 mod fdn;
 mod filter;
+mod filter_cascade;
 mod font;
 mod gain;
 mod gate;
 mod impulse;
+mod kaiser;
 mod lane;
 mod nam;
 mod network;
@@ -55,6 +57,8 @@ mod soundfont;
 mod suggest;
 
 use builtin::{Builtin, Model};
+
+pub use network::parsed_models;
 
 /// The files that the cabinet, the SoundFont player and the neural devices work with stand under these roles.
 const IMPULSE_ROLE: &str = "ir";

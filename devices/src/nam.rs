@@ -38,7 +38,7 @@ pub(crate) struct Nam {
 
 impl Nam {
     pub fn new(asset: Asset) -> Result<Nam, DeviceError> {
-        let model = MODELS.get(&asset, nam::Model::parse)?;
+        let model = MODELS.get(&asset, |bytes| nam::Model::parse(bytes).map_err(network::advised))?;
         let controls = network::table(OWN, &model.controls());
         Ok(Nam { asset, model, controls })
     }

@@ -2,21 +2,22 @@
 
 mod around;
 mod cache;
+mod sides;
 mod stage;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use audio::Buffer;
 use audio::device::{DeviceError, Fact, Setup, Tail};
-use neural::{Activations, Network};
+use neural::{Activations, FileKind, ModelError, Network};
 
 use crate::builtin::{Engine, Values};
 use crate::control::{Control, Unit, plain_name};
 use around::Around;
 
 pub(crate) use cache::Cache;
+pub use cache::parsed_models;
+pub(crate) use sides::{start_each, start_pair};
 
 /// What is done where a model's sample rate is not the session's.
 pub(crate) const RESAMPLE: Control = Control::choice("Resample", &["around", "refuse"], 0).fixed();
@@ -29,7 +30,7 @@ pub(crate) fn table(own: &[Control], of_model: &[neural::Control]) -> Vec<Contro
     let mut table = own.to_vec();
     for control in of_model {
         let written = if control.name.trim().is_empty() { "Knob" } else { control.name.trim() };
-        let taken = |name: &str, table: &[Control]| table.iter().any(|c| plain_name(c.name) == plain_name(name));
+        let taken = |name: &str, table: &[Control]| table.iter().any(|c| plain_name(&c.name) == plain_name(name));
         let mut name = written.to_owned();
         let mut number = 2;
         while taken(&name, &table) {
@@ -37,21 +38,21 @@ pub(crate) fn table(own: &[Control], of_model: &[neural::Control]) -> Vec<Contro
             number += 1;
         }
         let [minimum, maximum, default] = [control.min, control.max, control.default].map(f64::from);
-        table.push(Control::new(lasting(&name), Unit::Plain, minimum, maximum, default).group("Model"));
+        table.push(Control {
+            name: name.into(),
+            ..Control::new("", Unit::Plain, minimum, maximum, default).group("Model")
+        });
     }
     table
 }
 
-/// A name for as long as the program runs, once for all models that use it. Names of knobs are few.
-fn lasting(name: &str) -> &'static str {
-    static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = names.get(name) {
-        return known;
+/// Words for a file that is not played, with the device that would play it if there is one.
+pub(crate) fn advised(error: ModelError) -> String {
+    match &error {
+        ModelError::OtherKind(FileKind::Nam) => format!("{error}; write nam in place of rnn"),
+        ModelError::OtherKind(FileKind::Recurrent) => format!("{error}; write rnn in place of nam"),
+        _ => error.to_string(),
     }
-    let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
-    names.insert(name);
-    name
 }
 
 /// The activations that are chosen at a place of the table.
@@ -60,6 +61,7 @@ pub(crate) fn activations(values: &Values, index: usize) -> Activations {
 }
 
 /// What an engine starts with beside its network.
+#[derive(Clone)]
 pub(crate) struct Start {
     pub setup: Setup,
     /// The rate that the model was made for, in hertz.
@@ -75,6 +77,13 @@ pub(crate) struct Start {
     pub remarks: Vec<String>,
 }
 
+impl Start {
+    /// Whether the network plays at another rate than the session.
+    pub fn is_resampled(&self) -> bool {
+        self.model_rate != f64::from(self.setup.sample_rate.0)
+    }
+}
+
 /// Starts a network with the values that its controls have.
 pub(crate) fn start(
     mut network: Box<dyn Network>,
@@ -82,23 +91,27 @@ pub(crate) fn start(
     values: &Values,
     start: Start,
 ) -> Result<Box<dyn Engine>, DeviceError> {
+    let resampled = start.is_resampled();
     let Start { setup, model_rate, refuse, input, output, controls, mut remarks } = start;
     let session = setup.sample_rate.0;
     let mut around = None;
-    if model_rate != f64::from(session) {
+    if resampled {
         if refuse {
             return Err(DeviceError::Activate(format!(
                 "its model was made for {model_rate} Hz and the session has {session} Hz, which resample: refuse does not \
                  allow. Set audio: {{ sample_rate: {model_rate} }}, or resample: around"
             )));
         }
-        let whole =
-            (model_rate.fract() == 0.0 && (1000.0..=1_536_000.0).contains(&model_rate)).then_some(model_rate as u32);
-        around = whole.and_then(|rate| Around::new(session, rate, setup.max_block));
+        if model_rate.fract() != 0.0 || !(1000.0..=1_536_000.0).contains(&model_rate) {
+            return Err(DeviceError::Activate(format!(
+                "its file states a sample rate of {model_rate} Hz, which no recording has. Correct the file"
+            )));
+        }
+        around = Around::new(session, model_rate as u32, setup.max_block);
         if around.is_none() {
             return Err(DeviceError::Activate(format!(
                 "its model was made for {model_rate} Hz, which stands in no ratio of small whole numbers to the session's \
-                 {session} Hz. Render at a sample rate such as 44100 or 48000 Hz, or correct the file"
+                 {session} Hz. Render at {model_rate} Hz, or correct the file"
             )));
         }
         remarks.push(format!("resampled round the model: {session} Hz to {model_rate} Hz and back"));

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use crate::kaiser::kaiser;
+
 /// Times the sample rate.
 pub(crate) const FACTOR: usize = 8;
 
@@ -27,23 +29,11 @@ fn prototype() -> Vec<f64> {
         let t = index as f64 - centre;
         let x = t / FACTOR as f64;
         let sinc = if t == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
-        let window = bessel(BETA * (1.0 - (t / centre).powi(2)).max(0.0).sqrt()) / bessel(BETA);
-        sinc * window / FACTOR as f64
+        sinc * kaiser(t / centre, BETA)
     };
     let taps: Vec<f64> = (0..TAPS).map(tap).collect();
     let sum: f64 = taps.iter().sum();
     taps.iter().map(|tap| tap / sum).collect()
-}
-
-/// The modified Bessel function of the first kind and order zero, by its series.
-fn bessel(x: f64) -> f64 {
-    let mut term = 1.0;
-    let mut sum = 1.0;
-    for k in 1..64 {
-        term *= (x / 2.0 / f64::from(k)).powi(2);
-        sum += term;
-    }
-    sum
 }
 
 /// The last samples of a signal, always in one piece, oldest first.

@@ -23,7 +23,7 @@ pub(crate) struct Rnn {
 
 impl Rnn {
     pub fn new(asset: &Asset) -> Result<Rnn, DeviceError> {
-        let model = MODELS.get(asset, rnn::Model::parse)?;
+        let model = MODELS.get(asset, |bytes| rnn::Model::parse(bytes).map_err(network::advised))?;
         let controls = network::table(OWN, model.controls());
         Ok(Rnn { model, controls })
     }
@@ -38,7 +38,11 @@ impl Model for Rnn {
         Channels { inputs: 1, outputs: 1 }
     }
 
-    fn engine(&self, setup: Setup, _channels: Channels, values: &Values) -> Result<Box<dyn Engine>, DeviceError> {
+    fn plays_apart(&self) -> bool {
+        true
+    }
+
+    fn engine(&self, setup: Setup, channels: Channels, values: &Values) -> Result<Box<dyn Engine>, DeviceError> {
         let session = setup.sample_rate;
         let mut remarks = Vec::new();
         if self.model.sample_rate().is_none() {
@@ -53,8 +57,13 @@ impl Model for Rnn {
             controls: OWN.len(),
             remarks,
         };
-        let network = self.model.network(network::activations(values, 1));
-        network::start(network, self.controls.len() - OWN.len(), values, start)
+        let (activations, count) = (network::activations(values, 1), self.controls.len() - OWN.len());
+        let network = || self.model.network(activations);
+        match channels.outputs {
+            1 => network::start(network(), count, values, start),
+            _ if start.is_resampled() => network::start_each([network(), network()], count, values, start),
+            _ => Ok(network::start_pair(self.model.batch(activations, 2), count, values, start)),
+        }
     }
 
     fn about(&self) -> Vec<Fact> {

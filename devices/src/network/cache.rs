@@ -4,6 +4,7 @@
 //! again each time, which is quick, and compared byte for byte with what was parsed: there is no clock and no hash to trust.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audio::device::DeviceError;
@@ -13,6 +14,15 @@ use crate::asset;
 
 /// Most bytes of files that are kept, the one used last aside.
 const MOST_BYTES: usize = 64 << 20;
+
+/// Files that were parsed, of all kinds.
+static PARSED: AtomicU64 = AtomicU64::new(0);
+
+/// How many model files this process has parsed so far. A file that several devices play, at once or one after the other,
+/// counts once for as long as it stays among those that are kept.
+pub fn parsed_models() -> u64 {
+    PARSED.load(Ordering::Relaxed)
+}
 
 /// Parsed models of one kind, the one used last at the end.
 pub(crate) struct Cache<M> {
@@ -42,6 +52,7 @@ impl<M> Cache<M> {
         let entry = match kept.iter().position(|entry| entry.bytes == bytes) {
             Some(index) => kept.remove(index),
             None => {
+                PARSED.fetch_add(1, Ordering::Relaxed);
                 let model = parse(&bytes).map_err(|cause| asset::error(from, cause.to_string()))?;
                 Entry { bytes, model: Arc::new(model) }
             }

@@ -6,6 +6,8 @@
 
 use std::f64::consts::PI;
 
+use crate::kaiser::kaiser;
+
 /// Half the filter's length, in periods of the lower rate.
 const HALF_PERIODS: u64 = 80;
 /// The middle of the transition, in parts of the lower rate. With the length and window below, the passband ends at 0.456
@@ -136,19 +138,7 @@ fn kernel(distance: f64, reach: f64, cutoff: f64) -> f64 {
     }
     let angle = 2.0 * PI * cutoff * distance;
     let sinc = if angle == 0.0 { 1.0 } else { angle.sin() / angle };
-    sinc * bessel(BETA * (1.0 - along * along).sqrt())
-}
-
-/// The modified Bessel function of the first kind and order 0, by its power series.
-fn bessel(x: f64) -> f64 {
-    let quarter = x * x / 4.0;
-    let (mut term, mut sum, mut n) = (1.0, 1.0, 1.0);
-    while term > sum * 1e-17 {
-        term *= quarter / (n * n);
-        sum += term;
-        n += 1.0;
-    }
-    sum
+    sinc * kaiser(along, BETA)
 }
 
 /// In lanes, so that the compiler can use vectors.

@@ -136,9 +136,20 @@ fn another_rate_is_refused_on_request_and_a_senseless_one_always() {
         "it cannot be activated: its model was made for 44100 Hz and the session has 48000 Hz, which resample: refuse does \
          not allow. Set audio: { sample_rate: 44100 }, or resample: around"
     );
-    let odd = times(1.0, r#", "sample_rate": 44101.5"#, "null");
-    let error = refusal(&mut *odd.device("nam"));
-    assert!(error.contains("made for 44101.5 Hz, which stands in no ratio of small whole numbers"), "{error}");
+    let error = |rate: &str| refusal(&mut *times(1.0, &format!(r#", "sample_rate": {rate}"#), "null").device("nam"));
+    assert_eq!(
+        error("44101"),
+        "it cannot be activated: its model was made for 44101 Hz, which stands in no ratio of small whole numbers to the \
+         session's 48000 Hz. Render at 44101 Hz, or correct the file"
+    );
+    for rate in ["44101.5", "440"] {
+        assert_eq!(
+            error(rate),
+            format!(
+                "it cannot be activated: its file states a sample rate of {rate} Hz, which no recording has. Correct the file"
+            )
+        );
+    }
 }
 
 #[test]
@@ -215,6 +226,50 @@ fn knobs_are_parameters_that_turn_at_their_frame() {
     let mut other = model.device("rnn");
     other.load_state(&state).expect("it is its own state");
     assert_eq!(other.value(id(&*other, "Input")), Ok(0.25));
+}
+
+/// A GRU with a knob, whose numbers mean nothing.
+fn gru(metadata: &str) -> File {
+    let mut state = 7u32;
+    let mut number = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / 16_777_216.0 - 0.5
+    };
+    let mut rows = |count: usize, width: usize| -> serde_json::Value {
+        (0..count).map(|_| (0..width).map(|_| number()).collect::<Vec<f64>>()).collect()
+    };
+    let layers = serde_json::json!([
+        {"type": "gru", "activation": "", "shape": [null, null, 5], "weights": [rows(2, 15), rows(5, 15), rows(2, 15)]},
+        {"type": "dense", "activation": "", "shape": [null, null, 1], "weights": [rows(5, 1), [0.1]]},
+    ]);
+    file("gru.json", &format!(r#"{{"in_shape": [null, null, 2], "metadata": {metadata}, "layers": {layers}}}"#))
+}
+
+#[test]
+fn two_channels_apart_are_what_two_instances_play_to_the_bit() {
+    let sides = [noise(3, 0.4, 3000), noise(4, 0.3, 3000)];
+    for metadata in [r#"{"samplerate": 48000}"#, r#"{"samplerate": 44100}"#] {
+        let model = gru(metadata);
+        let mut device = model.device("rnn");
+        set(&mut *device, &[("PARAM1", "0.25")]);
+        let events = [(777, change(&*device, "PARAM1", "1"))];
+        for block in [63, 512] {
+            let alone = sides.clone().map(|side| {
+                let mut device = model.device("rnn");
+                set(&mut *device, &[("PARAM1", "0.25")]);
+                activate(&mut *device, 1, block, RATE).render(&mono(side), &events)
+            });
+            set(&mut *device, &[("PARAM1", "0.25")]);
+            device.request_channels(Some(1), Some(1));
+            assert!(device.play_apart());
+            let mut run = start(&mut *device, block, RATE);
+            let [left, right] = sides.clone();
+            let both = run.render(&stereo(left, right), &events);
+            assert!((0..2).all(|side| both.channel(side) == alone[side].channel(0)), "{metadata} in blocks of {block}");
+            assert!(both.channel(0) != both.channel(1));
+        }
+    }
+    assert!(!create("nam").play_apart() && !create("gain").play_apart());
 }
 
 #[test]
