@@ -1,17 +1,10 @@
 //! One place of a chain: a device, or one instance a channel, and what fits the signal to it.
 
-use audio::device::{Adaptation, BusInfo, DeviceError, Ports, ProcessError, Processor, Setup, Tail};
+use audio::device::{Adaptation, DeviceError, ProcessError, Setup, Tail};
 use audio::{Block, Buffer, Device, Event, Transport};
 use score::TempoMap;
 
-/// A device with its processor and its buffers.
-struct Active {
-    device: Box<dyn Device>,
-    processor: Option<Box<dyn Processor>>,
-    inputs: Vec<Buffer>,
-    outputs: Vec<Buffer>,
-    latency: u64,
-}
+use crate::active::Active;
 
 /// What a device did between two blocks, where whoever plays it should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +25,8 @@ pub struct Slot {
     produced: Vec<Event>,
     in_channels: usize,
     rehearsed: bool,
+    /// Where somebody knows better than the devices.
+    latency: Option<u64>,
 }
 
 impl Slot {
@@ -48,16 +43,19 @@ impl Slot {
         setup: Setup,
     ) -> Result<Slot, DeviceError> {
         let mut instances = Vec::new();
-        for mut device in devices {
-            let processor = device.activate(setup)?;
-            let ports = device.ports();
-            let (inputs, outputs) = (buffers(&ports.inputs, setup), buffers(&ports.outputs, setup));
-            let latency = plausible_latency(device.latency(), setup)?;
-            let mut active = Active { device, processor: Some(processor), inputs, outputs, latency };
-            active.settle(setup)?;
-            instances.push(active);
+        for device in devices {
+            instances.push(Active::new(device, setup)?);
         }
-        Ok(Slot { name, adaptation, instances, setup, produced: Vec::new(), in_channels, rehearsed: false })
+        Ok(Slot {
+            name,
+            adaptation,
+            instances,
+            setup,
+            produced: Vec::new(),
+            in_channels,
+            rehearsed: false,
+            latency: None,
+        })
     }
 
     /// Has the devices play a moment of silence and restarts them, so that they are as fresh, and know what they only
@@ -82,9 +80,20 @@ impl Slot {
 
     /// Plays the block of silence that begins with frame `steady` of `before`, all of which come before the music.
     pub fn play_silence(&mut self, tempo: &TempoMap, steady: u64, before: u64) -> Result<(), ProcessError> {
+        self.play_silence_and(&[], tempo, steady, before)
+    }
+
+    /// Likewise, with what is sent to the device in this block.
+    pub(crate) fn play_silence_and(
+        &mut self,
+        events: &[Event],
+        tempo: &TempoMap,
+        steady: u64,
+        before: u64,
+    ) -> Result<(), ProcessError> {
         let mut transport = tempo.transport_at(steady as i64 - before as i64, self.setup.sample_rate);
         (transport.steady_frame, transport.playing) = (steady, false);
-        self.process(&mut Buffer::new(self.in_channels, self.setup.max_block), &[], &transport)
+        self.process(&mut Buffer::new(self.in_channels, self.setup.max_block), events, &transport)
     }
 
     /// Waits until nothing goes on in the devices beside the calls to them.
@@ -97,9 +106,35 @@ impl Slot {
         &self.name
     }
 
-    /// Frames by which this slot delays.
+    /// Frames by which this slot delays: what [`set_latency`](Slot::set_latency) said, else what the devices report.
     pub fn latency(&self) -> u64 {
+        self.latency.unwrap_or_else(|| self.reported_latency())
+    }
+
+    /// What the devices report, the latest of several instances.
+    pub fn reported_latency(&self) -> u64 {
         self.instances.iter().map(|i| i.latency).max().unwrap_or(0)
+    }
+
+    /// Has the graph count on this latency, such as a measured one, whatever the devices report. They are still watched: one that
+    /// reports another latency while it plays than before is told.
+    pub fn set_latency(&mut self, frames: u64) {
+        self.latency = Some(frames);
+    }
+
+    /// Channels of each audio input, the main one first.
+    pub(crate) fn inputs(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.instances[0].inputs.iter().map(Buffer::channel_count)
+    }
+
+    /// Channels of each audio output, the main one first.
+    pub(crate) fn outputs(&self) -> impl ExactSizeIterator<Item = usize> {
+        self.instances[0].outputs.iter().map(Buffer::channel_count)
+    }
+
+    /// What output `bus` of the first instance gave for the last block, to take.
+    pub(crate) fn output_mut(&mut self, bus: usize) -> &mut Buffer {
+        &mut self.instances[0].outputs[bus]
     }
 
     /// What its device does to the sound that nobody sees from its parameters.
@@ -115,27 +150,58 @@ impl Slot {
         }
     }
 
-    /// Processes `signal` in place; its channels become those that the slot gives.
+    /// Processes `signal` in place; its channels become those that the slot gives. Inputs other than the main one are
+    /// silent.
     pub fn process(
         &mut self,
         signal: &mut Buffer,
         events: &[Event],
         transport: &Transport,
     ) -> Result<(), ProcessError> {
+        self.play(signal, &[], events, transport)?;
+        if let (Some(main), false) = (self.instances[0].outputs.first(), self.adaptation == Adaptation::DualMono)
+            && main.channel_count() != signal.channel_count()
+        {
+            *signal = Buffer::new(main.channel_count(), main.frames());
+        }
+        self.give(signal);
+        Ok(())
+    }
+
+    /// Has the devices play to `signal`, whose samples may be gone afterwards, and to `keys`: what comes in on which
+    /// other bus. [`give`](Slot::give) has what they gave.
+    pub(crate) fn play(
+        &mut self,
+        signal: &mut Buffer,
+        keys: &[(usize, &Buffer)],
+        events: &[Event],
+        transport: &Transport,
+    ) -> Result<(), ProcessError> {
         let frames = signal.frames();
         let Slot { instances, adaptation, produced, in_channels, .. } = self;
         for (index, active) in instances.iter_mut().enumerate() {
-            for buffer in active.inputs.iter_mut().skip(1) {
+            for (bus, buffer) in active.inputs.iter_mut().enumerate().skip(1) {
                 buffer.resize(frames);
-                buffer.clear();
+                match keys.iter().find(|(to, _)| *to == bus) {
+                    Some((_, key)) => copy(key, buffer),
+                    None => buffer.clear(),
+                }
             }
             active.outputs.iter_mut().for_each(|buffer| buffer.resize(frames));
             if let Some(main) = active.inputs.first_mut() {
-                main.resize(frames);
-                if *in_channels > 0 {
-                    fit(signal, index, *adaptation, main);
-                } else {
+                if *in_channels == 0 {
+                    main.resize(frames);
                     main.clear();
+                } else if *adaptation == Adaptation::AsIs
+                    && main.channel_count() == signal.channel_count()
+                    && !active.outputs.is_empty()
+                {
+                    // The signal is about to be overwritten: it changes places with the device's buffer, so that no
+                    // sample is copied.
+                    std::mem::swap(signal, main);
+                } else {
+                    main.resize(frames);
+                    fit(signal, index, *adaptation, main);
                 }
             }
             produced.clear();
@@ -149,19 +215,19 @@ impl Slot {
                 transport,
             })?;
         }
-        // The device's buffer and the signal's change places: no sample is copied.
-        if *adaptation == Adaptation::DualMono {
-            for (index, active) in instances.iter().enumerate() {
-                signal.channel_mut(index).copy_from_slice(active.outputs[0].channel(0));
-            }
-        } else if let Some(main) = instances[0].outputs.first_mut() {
-            if signal.channel_count() == main.channel_count() {
-                std::mem::swap(signal, main);
-            } else {
-                *signal = main.clone();
-            }
-        }
         Ok(())
+    }
+
+    /// Hands out what came out of [`play`](Slot::play): `out`, of the slot's channels, changes places with the device's
+    /// buffer. A device without outputs leaves it as it was.
+    pub(crate) fn give(&mut self, out: &mut Buffer) {
+        if self.adaptation == Adaptation::DualMono {
+            for (index, active) in self.instances.iter().enumerate() {
+                out.channel_mut(index).copy_from_slice(active.outputs[0].channel(0));
+            }
+        } else if let Some(main) = self.instances[0].outputs.first_mut() {
+            std::mem::swap(out, main);
+        }
     }
 
     /// Runs the devices' main-thread work between blocks. `opening` says that the render has barely begun and can begin
@@ -225,44 +291,6 @@ impl Slot {
     }
 }
 
-impl Active {
-    fn restart(&mut self, setup: Setup) -> Result<(), DeviceError> {
-        let main = |ports: &Ports| (ports.main_inputs(), ports.main_outputs());
-        let before = main(&self.device.ports());
-        self.device.deactivate(self.processor.take().expect("an active device has its processor"));
-        self.processor = Some(self.device.activate(setup)?);
-        self.latency = plausible_latency(self.device.latency(), setup)?;
-        let ports = self.device.ports();
-        let after = main(&ports);
-        // What stands around it was made for the channels that it had.
-        if before != after {
-            return Err(DeviceError::Activate(format!(
-                "it changed its channels from {} in and {} out to {} in and {} out of its own accord",
-                before.0, before.1, after.0, after.1
-            )));
-        }
-        (self.inputs, self.outputs) = (buffers(&ports.inputs, setup), buffers(&ports.outputs, setup));
-        Ok(())
-    }
-
-    fn settle(&mut self, setup: Setup) -> Result<(), DeviceError> {
-        // Some plugins ask for a restart each time they are activated; a few honoured requests serve every honest one.
-        let mut restarts = 0;
-        loop {
-            let requests = self.device.pump();
-            if requests.restart && restarts < 4 {
-                restarts += 1;
-                self.restart(setup)?;
-            } else if requests.busy {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            } else {
-                self.device.settle();
-                return Ok(());
-            }
-        }
-    }
-}
-
 /// Why a rehearsal failed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RehearsalError {
@@ -282,33 +310,15 @@ pub fn opening_frames(setup: Setup) -> u64 {
     ((OPENING_SECONDS * setup.sample_rate.hz()).ceil() as u64).next_multiple_of(setup.max_block as u64)
 }
 
-fn buffers(busses: &[BusInfo], setup: Setup) -> Vec<Buffer> {
-    busses.iter().map(|bus| Buffer::new(bus.channels, setup.max_block)).collect()
-}
-
-/// Most seconds that a device may be late. The longest known look ahead by a few; what claims more has miscounted, and
-/// as many frames would have to be rendered before the first one that counts.
-const MOST_LATENCY_SECONDS: u64 = 60;
-
-/// The latency that a device reports, in frames. Fails if no device can be so late.
-pub fn plausible_latency(frames: u64, setup: Setup) -> Result<u64, DeviceError> {
-    let seconds = frames / u64::from(setup.sample_rate.0).max(1);
-    if seconds < MOST_LATENCY_SECONDS {
-        return Ok(frames);
-    }
-    Err(DeviceError::Activate(format!(
-        "it claims a latency of {frames} frames, which is {seconds} s. At most {MOST_LATENCY_SECONDS} s can be removed"
-    )))
+/// Copies a buffer into one of the same shape.
+fn copy(from: &Buffer, to: &mut Buffer) {
+    to.channels_mut().zip(from.channels()).for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// Fills the main input of instance `index` from the signal.
 fn fit(signal: &Buffer, index: usize, adaptation: Adaptation, main: &mut Buffer) {
     match adaptation {
-        Adaptation::AsIs => {
-            for (to, from) in main.channels_mut().zip(signal.channels()) {
-                to.copy_from_slice(from);
-            }
-        }
+        Adaptation::AsIs => copy(signal, main),
         Adaptation::Duplicate => main.channels_mut().for_each(|to| to.copy_from_slice(signal.channel(0))),
         Adaptation::DualMono => main.channel_mut(0).copy_from_slice(signal.channel(index)),
         Adaptation::Downmix => {

@@ -1,10 +1,10 @@
 //! One row of the mixer.
 
-use audio::Buffer;
-use score::TimedEvent;
+use audio::Stream;
+use score::{Curve, TimedEvent};
 
 use crate::chain::Chain;
-use crate::delay::DelayLine;
+use crate::level::Level;
 
 /// Position of a strip in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,26 +13,45 @@ pub struct StripId(pub usize);
 /// Where a strip's sound comes from.
 pub enum Source {
     /// A recording at the graph's rate, from the first frame on; silence after it.
-    Recording(Buffer),
+    Recording(Box<dyn Stream>),
     /// Events for the first device of the chain, sorted by frame.
     Events(Vec<TimedEvent>),
     /// The sum of what other strips feed it, in this many channels.
     Sum(usize),
+    /// What another output bus than the first of the first device of an earlier strip gives: the snare of a drum
+    /// machine.
+    Output {
+        /// The strip whose first device it is.
+        of: StripId,
+        /// The output bus, from 1 on.
+        bus: usize,
+    },
 }
 
-/// Level and pan behind a chain.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Level {
-    /// As the chain gives it, in as many channels.
-    Direct,
-    /// Scaled and placed in the stereo field.
-    Stereo {
-        /// Factor.
-        gain: f64,
-        /// -1 is left, 1 is right. Mono signals are panned at constant power (-3 dB in the middle), stereo signals
-        /// balanced: the far side is turned down, the near one stays.
-        pan: f64,
-    },
+/// Where on its way through a strip a signal is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedPoint {
+    /// Behind the chain, before the level: neither fader nor pan nor mute change it.
+    PreFader,
+    /// Behind the level.
+    PostFader,
+}
+
+/// Where what a strip gives away goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A sum.
+    Sum,
+    /// An input bus of a device.
+    Key { slot: usize, bus: usize },
+}
+
+/// What a strip gives to a later one.
+pub(crate) struct Feed {
+    pub(crate) to: StripId,
+    pub(crate) target: Target,
+    pub(crate) gain: Curve,
+    pub(crate) point: FeedPoint,
 }
 
 /// One row of the mixer: a source, a chain, a level, and the strips that it feeds.
@@ -41,13 +60,15 @@ pub struct Strip {
     pub(crate) source: Source,
     pub(crate) chain: Chain,
     pub(crate) level: Level,
-    pub(crate) feeds: Vec<(StripId, f64)>,
+    pub(crate) feeds: Vec<Feed>,
+    /// Parameter events by slot.
+    pub(crate) automation: Vec<(usize, Vec<TimedEvent>)>,
 }
 
 impl Strip {
     /// A strip that feeds nothing yet.
     pub fn new(name: impl Into<String>, source: Source, chain: Chain, level: Level) -> Strip {
-        Strip { name: name.into(), source, chain, level, feeds: Vec::new() }
+        Strip { name: name.into(), source, chain, level, feeds: Vec::new(), automation: Vec::new() }
     }
 
     /// Its name.
@@ -55,63 +76,45 @@ impl Strip {
         &self.name
     }
 
-    /// Also sends its output, behind the level, to a later strip.
+    /// Also sends its signal to a later strip that is a [`Source::Sum`]. `gain` is a factor over the frames of the music.
+    ///
+    /// A mono signal goes to every channel of the sum, and a mono sum gets the mean of a signal's channels. Other
+    /// channel counts that differ make no graph.
     #[must_use]
-    pub fn feeding(mut self, strip: StripId, gain: f64) -> Strip {
-        self.feeds.push((strip, gain));
+    pub fn feeding(mut self, to: StripId, gain: Curve, point: FeedPoint) -> Strip {
+        self.feeds.push(Feed { to, target: Target::Sum, gain, point });
+        self
+    }
+
+    /// Also sends its signal to input bus `bus`, not the first, of the device in place `slot` of a later strip's chain: a
+    /// sidechain. What several strips send there is summed. It meets the main signal at the device's input in the same
+    /// frame of the music; whichever is later delays the other. Channels fit as with [`feeding`](Strip::feeding), and
+    /// where there is one instance of the device a channel, each hears the same key.
+    ///
+    /// Whoever builds the device tells it beforehand with [`use_input`](audio::Device::use_input).
+    #[must_use]
+    pub fn keying(mut self, to: StripId, slot: usize, bus: usize, gain: Curve, point: FeedPoint) -> Strip {
+        self.feeds.push(Feed { to, target: Target::Key { slot, bus }, gain, point });
+        self
+    }
+
+    /// Sends parameter events, in frames of the music, to the device in place `slot` of the chain. They need no order,
+    /// and of one frame they keep theirs, also over several calls; at a frame that has notes too, they come first.
+    ///
+    /// What stands at frame 0 holds from the device's first frame on, even where that lies before the music: a device
+    /// behind a latent one need not ramp to it while the music begins.
+    #[must_use]
+    pub fn automating(mut self, slot: usize, events: Vec<TimedEvent>) -> Strip {
+        self.automation.push((slot, events));
         self
     }
 
     /// Frames of its own material.
     pub(crate) fn source_frames(&self) -> u64 {
         match &self.source {
-            Source::Recording(buffer) => buffer.frames() as u64,
+            Source::Recording(stream) => stream.frames(),
             Source::Events(events) => events.last().map_or(0, |event| event.frame + 1),
-            Source::Sum(_) => 0,
+            Source::Sum(_) | Source::Output { .. } => 0,
         }
-    }
-
-    /// Channels that enter the chain.
-    pub(crate) fn in_channels(&self) -> usize {
-        match &self.source {
-            Source::Recording(buffer) => buffer.channel_count(),
-            Source::Events(_) => 0,
-            Source::Sum(channels) => *channels,
-        }
-    }
-
-    /// Channels behind chain and level.
-    pub(crate) fn out_channels(&self) -> usize {
-        match self.level {
-            Level::Direct => self.chain.out_channels(self.in_channels()),
-            Level::Stereo { .. } => 2,
-        }
-    }
-}
-
-/// An edge of the graph.
-pub(crate) struct Edge {
-    pub(crate) from: usize,
-    pub(crate) gain: f32,
-    pub(crate) delay: DelayLine,
-}
-
-/// Applies a level: `signal` becomes `out`. A stereo level takes one or two channels.
-pub(crate) fn apply(level: Level, signal: &mut Buffer, out: &mut Buffer) {
-    let Level::Stereo { gain, pan } = level else {
-        std::mem::swap(signal, out);
-        return;
-    };
-    out.resize(signal.frames());
-    let (left, right) = if signal.channel_count() == 1 {
-        let angle = (pan + 1.0) * std::f64::consts::FRAC_PI_4;
-        (gain * angle.cos(), gain * angle.sin())
-    } else {
-        (gain * (1.0 - pan.max(0.0)), gain * (1.0 + pan.min(0.0)))
-    };
-    let last = signal.channel_count() - 1;
-    for (side, factor) in [left as f32, right as f32].into_iter().enumerate() {
-        let from = signal.channel(side.min(last));
-        out.channel_mut(side).iter_mut().zip(from).for_each(|(to, from)| *to = factor * from);
     }
 }

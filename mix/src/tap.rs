@@ -13,33 +13,39 @@ pub struct Tap {
     pub end: TapEnd,
 }
 
-/// Before or behind a strip.
+/// A point of a strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TapPoint {
-    /// The sum that enters the strip's chain.
+    /// What the strip's own source gives, before the chain: the dry recording, the output bus of an instrument. Of a
+    /// strip that sums, the same as [`Input`](TapPoint::Input); of one that plays events, nothing: no channels.
+    Source,
+    /// What enters the chain: of a strip that sums, the sum.
     Input,
+    /// Behind the device in this place of the chain.
+    Behind(usize),
+    /// Behind the whole chain, before the level.
+    PreFader,
     /// Behind chain and level.
     Output,
 }
 
 /// When a tap ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TapEnd {
     /// After this many frames.
     At(u64),
-    /// Once the sound has stayed below -90 dBFS for half a second, not before `least` and not after `most` frames.
+    /// Once the sound has stayed below an amplitude for half a second, not before `least` and not after `most` frames.
     /// Taps of one rendering that end like this end together, at the same frame, when all of them are silent: so stems
     /// add up to their sum to the last frame.
     Silence {
+        /// The amplitude.
+        below: f32,
         /// Fewest frames.
         least: u64,
         /// Most frames.
         most: u64,
     },
 }
-
-/// -90 dBFS as an amplitude.
-pub(crate) const SILENCE: f32 = 3.162_277_7e-5;
 
 /// What is left of a tap while rendering.
 pub(crate) struct Running {
@@ -71,7 +77,7 @@ impl Running {
     fn may_end(&self) -> bool {
         match self.tap.end {
             TapEnd::At(_) => true,
-            TapEnd::Silence { least, most } => {
+            TapEnd::Silence { least, most, .. } => {
                 self.done >= most || (self.done >= least && self.quiet >= self.quiet_needed)
             }
         }
@@ -97,8 +103,8 @@ impl Running {
         self.discard -= skip;
         let count = (frames - skip).min(self.most() - self.done);
         let range = skip as usize..(skip + count) as usize;
-        if let TapEnd::Silence { .. } = self.tap.end {
-            let loud = range.clone().rev().find(|&n| block.channels().any(|c| c[n].abs() >= SILENCE));
+        if let TapEnd::Silence { below, .. } = self.tap.end {
+            let loud = range.clone().rev().find(|&n| block.channels().any(|c| c[n].abs() >= below));
             match loud {
                 Some(n) => self.quiet = (range.end - 1 - n) as u64,
                 None => self.quiet += count,

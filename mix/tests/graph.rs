@@ -7,16 +7,18 @@ use audio::device::{
     Adaptation, BusInfo, DeviceError, DeviceInfo, Parameter, ParameterId, Ports, ProcessError, Processor, Requests,
     Setup, Tail,
 };
+use audio::stream::Memory;
 use audio::{Block, Buffer, Device, EventBody, SampleRate};
-use score::{TempoMap, TimedEvent};
+use score::{Curve, TempoMap, TimedEvent};
 use tonemill_mix::{
-    Chain, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint, Watch,
-    opening_frames,
+    Chain, FeedPoint, Graph, GraphError, Level, RenderError, Slot, Source, Strip, StripId, Tap, TapEnd, TapPoint,
+    Watch, opening_frames,
 };
 
 const RATE: SampleRate = SampleRate(48_000);
 const BLOCK: usize = 64;
-const UNITY: Level = Level::Stereo { gain: 1.0, pan: 0.0 };
+/// -90 dBFS.
+const SILENCE: f32 = 3.162_277_7e-5;
 
 /// Delays by `latency` frames, says so, and multiplies by `gain`. Fails at `fails_at`. Asks for a restart if it is to
 /// have other channels, once it has played if it tells its latency only then, and always after playing if it is
@@ -35,6 +37,8 @@ struct Known {
     late: Option<Arc<AtomicU32>>,
     /// Has played since it asked last, in one that is restless.
     restless: Option<Arc<AtomicBool>>,
+    /// Has a second input, which it does not listen to.
+    key: bool,
 }
 
 const UNPLAYED: u32 = 0;
@@ -69,6 +73,7 @@ fn known(channels: usize, latency: usize, gain: f32) -> Known {
         deaf: 0,
         late: None,
         restless: None,
+        key: false,
     }
 }
 
@@ -78,7 +83,9 @@ impl Device for Known {
     }
     fn ports(&self) -> Ports {
         let bus = vec![BusInfo { name: String::new(), channels: self.channels, main: true }];
-        Ports { inputs: bus.clone(), outputs: bus, note_input: false, note_output: false }
+        let key = BusInfo { name: "key".to_owned(), channels: 1, main: false };
+        let inputs = bus.iter().cloned().chain(self.key.then_some(key)).collect();
+        Ports { inputs, outputs: bus, note_input: false, note_output: false }
     }
     fn parameters(&self) -> Vec<Parameter> {
         Vec::new()
@@ -175,6 +182,14 @@ fn ramp(channels: usize, frames: usize) -> Buffer {
     )
 }
 
+fn memory(buffer: Buffer) -> Source {
+    Source::Recording(Box::new(Memory::new(buffer)))
+}
+
+fn unity() -> Level {
+    Level::stereo(1.0, 0.0)
+}
+
 struct Unwatched;
 
 impl Watch for Unwatched {
@@ -203,7 +218,7 @@ fn latency_is_removed_from_the_first_frame() {
         for frames in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 255] {
             let recording = ramp(2, frames);
             let chain = chain(vec![known(2, latency, 1.0), known(2, 3, 1.0)]);
-            let strip = Strip::new("tone", Source::Recording(recording.clone()), chain, Level::Direct);
+            let strip = Strip::new("tone", memory(recording.clone()), chain, Level::Direct);
             let out = render(vec![strip], &[output(0, frames as u64)]);
             assert_eq!(out[0], recording, "latency {latency}, {frames} frames");
         }
@@ -215,14 +230,22 @@ fn paths_of_different_latency_arrive_together_at_every_sum() {
     // Two tracks, one of them late, into the master; one also sends to a bus that is late itself.
     let recording = ramp(2, 300);
     let track = |name: &str, latency| {
-        let source = Source::Recording(recording.clone());
-        Strip::new(name, source, chain(vec![known(2, latency, 1.0)]), UNITY)
+        let source = memory(recording.clone());
+        Strip::new(name, source, chain(vec![known(2, latency, 1.0)]), unity())
     };
     let strips = vec![
-        track("early", 0).feeding(StripId(3), 1.0).feeding(StripId(2), 0.5),
-        track("late", 100).feeding(StripId(3), 1.0),
-        Strip::new("bus", Source::Sum(2), chain(vec![known(2, 77, 1.0)]), UNITY).feeding(StripId(3), 1.0),
-        Strip::new("master", Source::Sum(2), chain(vec![known(2, 5, 1.0)]), UNITY),
+        track("early", 0).feeding(StripId(3), Curve::constant(1.0), FeedPoint::PostFader).feeding(
+            StripId(2),
+            Curve::constant(0.5),
+            FeedPoint::PostFader,
+        ),
+        track("late", 100).feeding(StripId(3), Curve::constant(1.0), FeedPoint::PostFader),
+        Strip::new("bus", Source::Sum(2), chain(vec![known(2, 77, 1.0)]), unity()).feeding(
+            StripId(3),
+            Curve::constant(1.0),
+            FeedPoint::PostFader,
+        ),
+        Strip::new("master", Source::Sum(2), chain(vec![known(2, 5, 1.0)]), unity()),
     ];
     let premaster = Tap { strip: StripId(3), point: TapPoint::Input, end: TapEnd::At(300) };
     let out = render(strips, &[output(3, 300), premaster, output(2, 300)]);
@@ -239,8 +262,8 @@ fn paths_of_different_latency_arrive_together_at_every_sum() {
 #[test]
 fn a_mono_track_is_panned_at_constant_power() {
     for (pan, left, right) in [(0.0, 0.5f32.sqrt(), 0.5f32.sqrt()), (-1.0, 1.0, 0.0), (1.0, 0.0, 1.0)] {
-        let source = Source::Recording(Buffer::from_channels(vec![vec![1.0; 10]]));
-        let strip = Strip::new("mono", source, Chain::default(), Level::Stereo { gain: 1.0, pan });
+        let source = memory(Buffer::from_channels(vec![vec![1.0; 10]]));
+        let strip = Strip::new("mono", source, Chain::default(), Level::stereo(1.0, pan));
         let out = render(vec![strip], &[output(0, 10)]);
         assert!((out[0].channel(0)[9] - left).abs() < 1e-6 && (out[0].channel(1)[9] - right).abs() < 1e-6, "pan {pan}");
     }
@@ -249,10 +272,14 @@ fn a_mono_track_is_panned_at_constant_power() {
 #[test]
 fn a_tail_ends_half_a_second_after_the_sound() {
     let strip = |latency| {
-        let source = Source::Recording(Buffer::from_channels(vec![vec![0.5; 100]]));
+        let source = memory(Buffer::from_channels(vec![vec![0.5; 100]]));
         Strip::new("tone", source, chain(vec![known(1, latency, 1.0)]), Level::Direct)
     };
-    let tap = |least, most| Tap { strip: StripId(0), point: TapPoint::Output, end: TapEnd::Silence { least, most } };
+    let tap = |least, most| Tap {
+        strip: StripId(0),
+        point: TapPoint::Output,
+        end: TapEnd::Silence { below: SILENCE, least, most },
+    };
     let out = render(vec![strip(10)], &[tap(100, 1_000_000)]);
     let half = RATE.0 as usize / 2;
     assert!((100 + half..100 + half + BLOCK).contains(&out[0].frames()), "{}", out[0].frames());
@@ -262,11 +289,15 @@ fn a_tail_ends_half_a_second_after_the_sound() {
 #[test]
 fn tails_end_together_however_late_each_arrives() {
     let strip = |name, frames, latency| {
-        let source = Source::Recording(Buffer::from_channels(vec![vec![0.5; frames]; 2]));
-        Strip::new(name, source, chain(vec![known(2, latency, 1.0)]), UNITY).feeding(StripId(2), 1.0)
+        let source = memory(Buffer::from_channels(vec![vec![0.5; frames]; 2]));
+        Strip::new(name, source, chain(vec![known(2, latency, 1.0)]), unity()).feeding(
+            StripId(2),
+            Curve::constant(1.0),
+            FeedPoint::PostFader,
+        )
     };
-    let master = Strip::new("master", Source::Sum(2), chain(vec![known(2, 777, 1.0)]), UNITY);
-    let end = TapEnd::Silence { least: 100, most: 1_000_000 };
+    let master = Strip::new("master", Source::Sum(2), chain(vec![known(2, 777, 1.0)]), unity());
+    let end = TapEnd::Silence { below: SILENCE, least: 100, most: 1_000_000 };
     let tap = |strip| Tap { strip: StripId(strip), point: TapPoint::Output, end };
     let out = render(vec![strip("short", 100, 0), strip("long", 20_000, 333), master], &[tap(0), tap(1), tap(2)]);
     let lengths: Vec<usize> = out.iter().map(Buffer::frames).collect();
@@ -280,7 +311,7 @@ fn tails_end_together_however_late_each_arrives() {
 fn a_failing_device_is_named_with_its_place_and_frame() {
     let mut device = known(1, 0, 1.0);
     device.fails_at = Some(200);
-    let source = Source::Recording(ramp(1, 1000));
+    let source = memory(ramp(1, 1000));
     let strip = Strip::new("vocal", source, chain(vec![known(1, 0, 1.0), device]), Level::Direct);
     let mut graph = Graph::new(vec![strip], TempoMap::default(), RATE, BLOCK).unwrap();
     let error = graph.render(&[output(0, 1000)], &mut Unwatched, |_, _| Ok::<(), ()>(())).unwrap_err();
@@ -297,7 +328,7 @@ fn late_slots() -> Vec<Slot> {
 }
 
 fn render_ramp(slots: Vec<Slot>) -> Result<(Buffer, Vec<String>), RenderError<()>> {
-    let strip = Strip::new("tone", Source::Recording(ramp(1, 1000)), Chain::new(slots), Level::Direct);
+    let strip = Strip::new("tone", memory(ramp(1, 1000)), Chain::new(slots), Level::Direct);
     let mut graph = Graph::new(vec![strip], TempoMap::default(), RATE, BLOCK).unwrap();
     let mut out = Buffer::new(1, 0);
     let notes = graph.render(&[output(0, 1000)], &mut Unwatched, |_, block| {
@@ -360,8 +391,8 @@ fn a_device_that_changes_its_channels_of_its_own_accord_is_refused_and_one_that_
 
 #[test]
 fn a_strip_cannot_feed_one_before_it() {
-    let sum = |name: &str| Strip::new(name, Source::Sum(2), Chain::default(), UNITY);
-    let strips = vec![sum("a"), sum("b").feeding(StripId(0), 1.0)];
+    let sum = |name: &str| Strip::new(name, Source::Sum(2), Chain::default(), unity());
+    let strips = vec![sum("a"), sum("b").feeding(StripId(0), Curve::constant(1.0), FeedPoint::PostFader)];
     let error = Graph::new(strips, TempoMap::default(), RATE, BLOCK).err().unwrap();
     assert_eq!(error, GraphError::Order { from: "b".to_owned(), to: "a".to_owned() });
 }
@@ -378,4 +409,37 @@ fn an_instrument_that_wakes_up_late_loses_no_note() {
     let out = render(vec![strip], &[output(0, 300)]);
     let heard: Vec<usize> = (0..300).filter(|n| out[0].channel(0)[*n] != 0.0).collect();
     assert_eq!(heard, [0, 3, 200]);
+}
+
+#[test]
+fn a_keyed_device_on_a_bus_that_tells_its_latency_late_ends_the_render_too() {
+    let strips = |rehearsed: bool| {
+        let mut slots = late_slots();
+        if rehearsed {
+            slots[1].rehearse(&TempoMap::default()).unwrap();
+        }
+        let feed = |strip: Strip| strip.feeding(StripId(1), Curve::constant(1.0), FeedPoint::PostFader);
+        vec![
+            feed(Strip::new("tone", memory(ramp(1, 1000)), Chain::default(), Level::Direct)),
+            Strip::new("bus", Source::Sum(1), Chain::new(slots), Level::Direct).keying(
+                StripId(2),
+                0,
+                1,
+                Curve::constant(1.0),
+                FeedPoint::PostFader,
+            ),
+            Strip::new(
+                "keyed",
+                memory(ramp(1, 1000)),
+                chain(vec![Known { key: true, ..known(1, 0, 1.0) }]),
+                Level::Direct,
+            ),
+        ]
+    };
+    let mut graph = Graph::new(strips(false), TempoMap::default(), RATE, BLOCK).unwrap();
+    let error = graph.render(&[output(2, 1000)], &mut Unwatched, |_, _| Ok::<(), ()>(())).unwrap_err();
+    assert!(matches!(error, RenderError::Unsettled(ref which) if *which == [(StripId(1), 1)]), "{error:?}");
+    let graph = Graph::new(strips(true), TempoMap::default(), RATE, BLOCK).unwrap();
+    assert_eq!(graph.latency(&output(2, 1000)), 100, "the key is known to be late");
+    assert_eq!(render(strips(true), &[output(2, 1000)])[0], ramp(1, 1000));
 }
