@@ -21,6 +21,10 @@ pub struct Rendered {
     pub files: Vec<RenderedFile>,
     /// Every device that was part of it, in order of tracks, busses and master.
     pub devices: Vec<DeviceRecord>,
+    /// The largest difference between the sum of the stems and the premaster, full scale being 1, where both were
+    /// written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stems_differ: Option<f64>,
     /// Everything that a careful user would want to know: resampling, clipping, adapted channels.
     pub warnings: Vec<String>,
     /// What it took.
@@ -31,7 +35,7 @@ pub struct Rendered {
 }
 
 /// One written file, measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RenderedFile {
     /// Where it is.
     pub path: PathBuf,
@@ -51,10 +55,42 @@ pub struct RenderedFile {
     pub peak_dbfs: Option<f64>,
     /// True peak in dBTP; absent where all samples are 0.
     pub true_peak_dbtp: Option<f64>,
+    /// Highest short-term loudness (3 s) in LUFS; absent where it is too short or silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub short_term_lufs: Option<f64>,
+    /// Highest momentary loudness (400 ms) in LUFS; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub momentary_lufs: Option<f64>,
+    /// Loudness range in LU; likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_lu: Option<f64>,
+    /// Root of the mean square in dBFS; absent where all samples are 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rms_dbfs: Option<f64>,
+    /// Mean of the channel whose mean is farthest from 0, full scale being 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dc_offset: Option<f64>,
+    /// What was done to it once it was known to its end; absent where nothing was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<FinishRecord>,
     /// No sample reaches -90 dBFS.
     pub silent: bool,
     /// Samples beyond full scale that an integer format could not hold.
     pub clipped_samples: u64,
+}
+
+/// What was done to a file once it was known to its end.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FinishRecord {
+    /// Gain over the whole in dB.
+    pub gain_db: f64,
+    /// The most that a limiter turned down, in dB; absent where none worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limiter_reduction_db: Option<f64>,
+    /// Frames of silence that were cut away in front.
+    pub trimmed_start_frames: u64,
+    /// Frames of silence that were cut away behind.
+    pub trimmed_end_frames: u64,
 }
 
 /// One device of a render.
@@ -79,11 +115,11 @@ pub struct DeviceRecord {
     pub verdict: Option<Summary>,
 }
 
-fn is_default(mode: &ProcessMode) -> bool {
-    *mode == ProcessMode::default()
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
-/// Seconds of wall-clock time.
+/// What a task took: seconds of wall-clock time, and what its worker did for it that others may have done already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
     /// Loading, configuring and activating devices, reading input.
@@ -92,6 +128,12 @@ pub struct Timings {
     pub render: f64,
     /// Encoding and publishing.
     pub write: f64,
+    /// Id of the process that rendered it, as the system's logs name it; 0 in manifests that do not say.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub process: u32,
+    /// Model files that were parsed for it. A worker keeps what it has parsed for its later tasks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub models_parsed: u64,
 }
 
 /// One line of `manifest.jsonl`: one file with everything that made it.
@@ -123,6 +165,9 @@ pub struct Record {
     pub sources: Vec<Source>,
     /// Every device that was part of it.
     pub devices: Vec<DeviceRecord>,
+    /// The largest difference between the sum of the session's stems and its premaster, full scale being 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stems_differ: Option<f64>,
     /// What a careful user would want to know.
     pub warnings: Vec<String>,
     /// What the task took.

@@ -1,11 +1,19 @@
 //! One render, complete in itself.
 
+mod session;
+
 use std::path::PathBuf;
 
 use audio::SampleRate;
+pub use audio::finish::{Ceiling, CeilingBy, Fade, Finish, Target, Trim};
 pub use audio::format::{Container, Depth, FileFormat};
+pub use audio::stream::ChannelPick;
+pub use audio::write::Broadcast;
 use presets::DeviceSetup;
 use serde::{Deserialize, Serialize};
+pub use session::{
+    Bus, Controller, Fader, Lane, Master, Moves, PanLaw, Send, SessionRender, Strip, Tempo, Track, TrackSource,
+};
 
 /// One render that gives one or several files. Holds all that its result depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,7 +62,7 @@ impl Render {
             Render::Session(session) => {
                 let tracks = session.tracks.iter().flat_map(|track| &track.chain);
                 let busses = session.busses.iter().flat_map(|bus| &bus.chain);
-                tracks.chain(busses).chain(&session.master).collect()
+                tracks.chain(busses).chain(&session.master.chain).collect()
             }
         }
     }
@@ -71,108 +79,6 @@ pub struct ToneRender {
     pub chain: Vec<DeviceSetup>,
 }
 
-/// Tracks, busses and a master.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SessionRender {
-    /// Where tempo and meter come from.
-    pub tempo: Tempo,
-    /// The tracks in the order written. Muted tracks, and those silenced by another's solo, are left out by the plan.
-    pub tracks: Vec<Track>,
-    /// The busses in an order in which each stands after all that feed it.
-    pub busses: Vec<Bus>,
-    /// The chain behind the sum.
-    pub master: Vec<DeviceSetup>,
-    /// Gain behind the master chain, in dB.
-    pub master_gain_db: f64,
-}
-
-/// Where tempo and meter come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Tempo {
-    /// The tempo and meter map of this MIDI file.
-    Midi(PathBuf),
-    /// One tempo in quarter notes a minute throughout, in 4/4. MIDI notes keep their ticks and follow it.
-    Fixed(f64),
-}
-
-/// One track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Track {
-    /// Name, unique among tracks and busses.
-    pub name: String,
-    /// Where its sound comes from.
-    pub source: TrackSource,
-    /// The devices; of a MIDI track the first takes the notes.
-    pub chain: Vec<DeviceSetup>,
-    /// Level, pan and routing.
-    pub strip: Strip,
-}
-
-/// Where a track's sound comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrackSource {
-    /// A recording from the session's first frame.
-    Audio {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Notes of a MIDI file.
-    Midi {
-        /// The file.
-        file: PathBuf,
-        /// Which of its events.
-        select: MidiSelect,
-    },
-}
-
-/// Which events of a MIDI file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MidiSelect {
-    /// Only this track of the file, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub track: Option<u16>,
-    /// Only this channel, from 0.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<u8>,
-}
-
-/// One bus.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Bus {
-    /// Name, unique among tracks and busses.
-    pub name: String,
-    /// Its devices.
-    pub chain: Vec<DeviceSetup>,
-    /// Level, pan and routing.
-    pub strip: Strip,
-}
-
-/// Level, pan and routing of a track or bus, behind its chain.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Strip {
-    /// Level in dB.
-    pub gain_db: f64,
-    /// -100 is left, 100 is right. Stereo signals are balanced, mono signals panned at constant power.
-    pub pan: f64,
-    /// The bus that it goes to; the master where none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bus: Option<String>,
-    /// Copies to busses, taken behind level and pan.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sends: Vec<Send>,
-}
-
-/// A copy of a signal to a bus.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Send {
-    /// The bus.
-    pub bus: String,
-    /// Level of the copy in dB.
-    pub gain_db: f64,
-}
-
 /// One file to write.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Output {
@@ -182,8 +88,17 @@ pub struct Output {
     pub deliver: Deliver,
     /// How it is encoded.
     pub format: FileFormat,
+    /// Its rate, where it is not the render's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_rate: Option<SampleRate>,
     /// How long it is.
     pub length: Length,
+    /// What is done to it once it is known to its end.
+    #[serde(default, skip_serializing_if = "Finish::is_nothing")]
+    pub finish: Finish,
+    /// The Broadcast Wave chunk to put in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bext: Option<Broadcast>,
 }
 
 /// Which sound of a render.
@@ -196,6 +111,23 @@ pub enum Deliver {
     Premaster,
     /// What one track or bus gives, behind its strip. Those that feed the master directly sum to the premaster.
     Stem(String),
+    /// Likewise, behind the master's fader but not through the master's devices.
+    MasterStem(String),
+    /// What enters a track's effects: the recording itself, or what the instrument plays.
+    Dry(String),
+    /// A mix of its own without some tracks or busses. The sources play once for it and all others; busses and master
+    /// have further instances. What is left out still keys sidechains, so that the rest sounds as it does in the mix.
+    Without {
+        /// Tracks and busses that are not heard.
+        without: Vec<String>,
+        /// The sum before the master chain rather than the finished sound.
+        #[serde(default, skip_serializing_if = "is_false")]
+        premaster: bool,
+    },
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How long an output is.
@@ -204,13 +136,24 @@ pub enum Deliver {
 pub enum Length {
     /// As many frames as the input; of a session, to the end of its last recording, note or MIDI track.
     Match,
-    /// On until the sound stays below -90 dBFS for half a second, at most this many seconds more.
+    /// On until the sound stays below a level for half a second, at most this many seconds more.
     Tail {
         /// Most seconds behind the input's end.
         limit: f64,
+        /// The level in dBFS; -90 where absent.
+        #[serde(default = "silence", skip_serializing_if = "is_silence")]
+        below_db: f64,
     },
     /// This many seconds, whatever the input.
     Seconds(f64),
+}
+
+fn silence() -> f64 {
+    audio::measure::SILENCE_DBFS
+}
+
+fn is_silence(level: &f64) -> bool {
+    *level == silence()
 }
 
 /// One file that a result depends on.

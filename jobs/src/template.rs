@@ -88,12 +88,17 @@ impl Template {
         }
     }
 
-    /// The path for these values, each made fit for a file name. `None` where a placeholder has no value.
+    /// The path for these values, each made fit for a file name; that of `{folder}` may lead through several folders.
+    /// `None` where a placeholder has no value.
     pub fn fill(&self, values: &BTreeMap<&str, &str>) -> Option<String> {
         let mut path = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => path.push_str(text),
+                Part::Placeholder(name) if name == "folder" => {
+                    let parts = values.get("folder")?.split('/').filter(|part| !part.is_empty()).map(file_name);
+                    path.push_str(&parts.collect::<Vec<_>>().join("/"));
+                }
                 Part::Placeholder(name) => path.push_str(&file_name(values.get(name.as_str())?)),
             }
         }

@@ -16,4 +16,4 @@ pub mod spec;
 pub mod vstpreset;
 
 pub use plugin::{DeviceKind, PluginFile, PluginFormat};
-pub use setup::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Preset, Setting, Value};
+pub use setup::{Asset, ChannelPolicy, DeviceSetup, DeviceSpec, Preset, Setting, Sidechain, Value};

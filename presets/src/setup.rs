@@ -46,10 +46,31 @@ pub struct DeviceSetup {
     /// How the device is told to treat time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub mode: ProcessMode,
+    /// What another input than the main one hears.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sidechain: Option<Sidechain>,
+    /// By how much it is late, in frames, where that is known better than the device says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<u64>,
 }
 
-fn is_default(mode: &ProcessMode) -> bool {
-    *mode == ProcessMode::default()
+/// What another input of a device than the main one hears: a track or bus of the session that it stands in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sidechain {
+    /// The track or bus.
+    pub from: String,
+    /// Level of what is heard, in dB.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub gain_db: f64,
+    /// Taken in front of level and pan.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pre_fader: bool,
+    /// The device's input bus, from 1; 0 is the main one.
+    pub input: usize,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Which device is meant.

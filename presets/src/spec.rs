@@ -242,6 +242,8 @@ pub fn bare(device: DeviceSpec) -> DeviceSetup {
         referenced: Vec::new(),
         channels: ChannelPolicy::default(),
         mode: ProcessMode::default(),
+        sidechain: None,
+        latency: None,
     }
 }
 

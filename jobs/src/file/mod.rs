@@ -5,11 +5,15 @@
 //! own mistakes together with those. Inputs, presets and assets are relative to the file that names them; outputs to
 //! the working directory, or to what the command gives instead.
 
+mod automation;
 mod chain;
+mod midi;
 mod output;
 mod routing;
 mod schema;
 mod session;
+pub(crate) mod songs;
+mod strip;
 mod tones;
 
 use std::path::{Path, PathBuf};
@@ -17,16 +21,19 @@ use std::path::{Path, PathBuf};
 use audio::SampleRate;
 use presets::document::{Collector, Document, Fields, Mistakes, Node};
 
+pub use automation::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
 pub use chain::{ChainPart, ChainSource};
-pub use output::{Collision, Delivery, OutputRules};
+pub use midi::{MidiForm, TrackChoice};
+pub use output::{Collision, Delivery, DeliveryKind, FileRules, Heard, LevelRules, OutputRules};
 pub use schema::schema;
-pub use session::{BusForm, SessionForm, SourceForm, TempoForm, TrackChoice, TrackForm};
+pub use session::{BusForm, MasterForm, SessionForm, SourceForm, TempoForm, TrackForm};
+pub use songs::{SongList, SongsForm};
 pub use tones::{InputForm, ToneForm, TonesForm};
 
 use crate::task::AudioSettings;
 
 /// Fields at the top of a job file that the format has a place for.
-const LATER: &[&str] = &["draws", "annotations", "automation", "sidechain"];
+const LATER: &[&str] = &["draws", "annotations"];
 
 /// A job as its file says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +65,22 @@ pub enum Work {
     Tones(TonesForm),
     /// One session.
     Session(SessionForm),
+    /// One session for many songs.
+    Songs(SongsWork),
+}
+
+/// One session for many songs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SongsWork {
+    /// The songs.
+    pub songs: SongsForm,
+    /// The session, with values in braces.
+    pub session: Node,
+}
+
+/// Reads the session of one song, filled.
+pub(crate) fn session(node: &Node, folder: &Path, collector: &Collector) -> Option<SessionForm> {
+    session::decode(node, folder, collector)
 }
 
 /// Reads a job file. Fails only where nothing of it can be used; other mistakes travel in the [`JobFile`].
@@ -98,7 +121,11 @@ fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Opti
                 collector.mistake_with(fields.place_of(other), message, "Write each into a file of its own.");
             }
         }
-        session.and_then(|node| session::decode(node, folder, collector)).map(Work::Session)
+        match (fields.get("songs"), session) {
+            (None, node) => node.and_then(|node| session::decode(node, folder, collector)).map(Work::Session),
+            (Some(songs), node) => songs::decode(songs, folder, collector)
+                .and_then(|songs| Some(Work::Songs(SongsWork { songs, session: node?.clone() }))),
+        }
     } else if has("inputs") || has("tones") {
         tones::decode(&fields, folder, collector).map(Work::Tones)
     } else {

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 /// The schema of a job file.
 pub fn schema() -> Value {
     let mut definitions = presets::file::definitions();
-    if let (Value::Object(all), Value::Object(own)) = (&mut definitions, own_definitions()) {
-        all.extend(own);
+    for own in [common(), midi(), session(), output()] {
+        if let (Value::Object(all), Value::Object(own)) = (&mut definitions, own) {
+            all.extend(own);
+        }
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -51,6 +53,23 @@ pub fn schema() -> Value {
                     { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/tone" } },
                 ],
             },
+            "songs": {
+                "description": "Songs that the session is rendered for: patterns, a list in a file of its own, or maps of values. {name} in the session becomes a song's value.",
+                "anyOf": [
+                    { "$ref": "#/$defs/files" },
+                    { "type": "array", "minItems": 1, "items": { "type": "object" } },
+                    {
+                        "type": "object",
+                        "properties": {
+                            "files": { "$ref": "#/$defs/files" },
+                            "list": { "anyOf": [{ "type": "string" }, { "type": "array", "minItems": 1, "items": { "type": "object" } }] },
+                            "values": { "description": "Values of all songs, or a file of them.", "type": ["object", "string"] },
+                        },
+                        "oneOf": [{ "required": ["files"] }, { "required": ["list"] }],
+                        "additionalProperties": false,
+                    },
+                ],
+            },
             "session": { "$ref": "#/$defs/session" },
             "output": { "$ref": "#/$defs/output" },
         },
@@ -59,7 +78,8 @@ pub fn schema() -> Value {
     })
 }
 
-fn own_definitions() -> Value {
+/// What several parts of a job are made of.
+fn common() -> Value {
     json!({
         "text": { "type": ["string", "number"] },
         "level": {
@@ -67,8 +87,10 @@ fn own_definitions() -> Value {
             "anyOf": [
                 { "type": "number", "minimum": -120, "maximum": 24 },
                 { "type": "string", "pattern": "^\\s*[-+]?[0-9.]+\\s*([dD][bB])?\\s*$" },
+                { "$ref": "#/$defs/filled" },
             ],
         },
+        "level_below": { "description": "The level in dBFS below which there is silence.", "type": ["number", "string"] },
         "time": { "type": "string", "pattern": "^\\s*\\+?[0-9.]+\\s*(s|sec|seconds|ms|min)\\s*$" },
         "files": {
             "anyOf": [
@@ -97,50 +119,74 @@ fn own_definitions() -> Value {
                 { "$ref": "#/$defs/device" },
             ],
         },
-        "strip_gain": { "description": "Level behind the chain.", "$ref": "#/$defs/level" },
-        "pan": { "description": "-100 is left, 100 is right.", "type": "number", "minimum": -100, "maximum": 100 },
-        "sends": {
-            "description": "Copies to busses, by level.",
-            "type": "object",
-            "additionalProperties": { "$ref": "#/$defs/level" },
+        "midi_channels": {
+            "description": "One or several, from 1.",
+            "anyOf": [
+                { "type": "integer", "minimum": 1, "maximum": 16 },
+                { "type": "array", "items": { "type": "integer", "minimum": 1, "maximum": 16 } },
+            ],
         },
-        "session": {
-            "description": "Tracks, busses and a master.",
+        "position": {
+            "description": "Beats (32b), bars and beats (9.1), seconds (12.5s, 1:02.5), frames (48000f) or ticks (960t).",
+            "type": ["string", "number"],
+        },
+        "filled": { "description": "A value of the song that is rendered: {name}.", "type": "string", "pattern": "\\{[^{}]+\\}" },
+        "invert": { "description": "The signal is turned upside down.", "type": "boolean" },
+        "pan_law": { "description": "Level of each side in the middle: -3 dB (default), -4.5 dB, -6 dB, 0 dB or balance.", "type": ["number", "string"] },
+        "lufs": { "description": "-14 LUFS", "type": ["number", "string"] },
+        "ceiling": { "description": "True peak: -1 dBTP", "type": ["number", "string"] },
+        "ceiling_by": { "description": "scale turns down the whole (default), limit what reaches beyond.", "enum": ["scale", "limit"] },
+        "normalize": {
             "type": "object",
-            "required": ["tracks"],
+            "minProperties": 1,
+            "maxProperties": 1,
             "properties": {
-                "tempo": {
-                    "description": "from_midi, quarter notes a minute, or { midi: FILE }.",
-                    "anyOf": [
-                        { "const": "from_midi" },
-                        { "type": "number", "minimum": 1, "maximum": 1000 },
-                        {
-                            "type": "object",
-                            "required": ["midi"],
-                            "properties": { "midi": { "type": "string" } },
-                            "additionalProperties": false,
-                        },
-                    ],
-                },
-                "tracks": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/track" } },
-                "busses": { "type": "object", "additionalProperties": { "$ref": "#/$defs/bus" } },
-                "master": {
-                    "type": "object",
-                    "properties": {
-                        "chain": { "$ref": "#/$defs/source" },
-                        "gain": { "$ref": "#/$defs/strip_gain" },
-                    },
-                    "additionalProperties": false,
-                },
+                "peak": { "type": ["number", "string"] },
+                "true_peak": { "type": ["number", "string"] },
+                "rms": { "type": ["number", "string"] },
             },
             "additionalProperties": false,
         },
-        "track": {
+        "trim": { "description": "Cuts silence at both ends: true, or the level below which there is silence.", "type": ["boolean", "number", "string"] },
+        "bext": {
+            "description": "A Broadcast Wave chunk.",
+            "anyOf": [
+                { "type": "boolean" },
+                {
+                    "type": "object",
+                    "properties": {
+                        "description": { "$ref": "#/$defs/text" },
+                        "originator": { "$ref": "#/$defs/text" },
+                        "reference": { "$ref": "#/$defs/text" },
+                        "date": { "$ref": "#/$defs/text" },
+                        "time": { "$ref": "#/$defs/text" },
+                        "time_reference": { "type": "integer", "minimum": 0 },
+                    },
+                    "additionalProperties": false,
+                },
+            ],
+        },
+        "output_rate": { "type": "integer", "minimum": 8000, "maximum": 384_000 },
+        "strip_gain": { "description": "Level behind the chain.", "anyOf": [{ "$ref": "#/$defs/level" }, { "$ref": "#/$defs/filled" }] },
+        "pan": { "description": "-100 is left, 100 is right.", "anyOf": [{ "type": "number", "minimum": -100, "maximum": 100 }, { "$ref": "#/$defs/filled" }] },
+        "sends": {
+            "description": "Copies to busses, by level.",
             "type": "object",
-            "oneOf": [{ "required": ["audio"] }, { "required": ["midi", "instrument"] }],
-            "properties": {
-                "audio": { "description": "A recording.", "type": "string" },
-                "midi": {
+            "additionalProperties": { "anyOf": [
+                { "$ref": "#/$defs/level" },
+                {
+                    "type": "object",
+                    "properties": { "gain": { "$ref": "#/$defs/level" }, "at": { "enum": ["pre", "post"] } },
+                    "additionalProperties": false,
+                },
+            ] },
+        },
+    })
+}
+
+/// Which events of a MIDI file are played, and what is made of them.
+fn midi() -> Value {
+    json!({ "midi": {
                     "description": "A MIDI file, or which of its events.",
                     "anyOf": [
                         { "type": "string" },
@@ -153,12 +199,148 @@ fn own_definitions() -> Value {
                                     "description": "A track of the file by name, or by number from 0.",
                                     "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 0, "maximum": 65_535 }],
                                 },
-                                "channel": { "type": "integer", "minimum": 1, "maximum": 16 },
+                                "channel": { "$ref": "#/$defs/midi_channels" },
+                                "programs": {
+                                    "description": "Only notes that begin while one of these programs is chosen, from 1: [1-8, 12].",
+                                    "type": ["string", "integer", "array"],
+                                },
+                                "keys": {
+                                    "description": "Which key becomes which.",
+                                    "type": "object",
+                                    "additionalProperties": { "type": "integer", "minimum": 0, "maximum": 127 },
+                                },
+                                "unmapped": { "enum": ["keep", "drop"] },
+                                "transpose": { "description": "Semitones.", "type": "number", "minimum": -127, "maximum": 127 },
+                                "transpose_drums": { "type": "boolean" },
+                                "velocity": { "type": ["integer", "object"] },
+                                "to_channel": { "type": "integer", "minimum": 1, "maximum": 16 },
+                                "min_note_gap": { "$ref": "#/$defs/time" },
+                                "overlaps": { "enum": ["keep", "cut"] },
+                                "mpe": { "type": "boolean" },
                             },
                             "additionalProperties": false,
                         },
                     ],
+                } })
+}
+
+/// Tracks, busses, and what moves in them.
+fn session() -> Value {
+    json!({
+        "automation": {
+            "description": "Curves by what they move: gain, pan, mute, sends.BUS, or a parameter, with its device in front where several have one: DEVICE/PARAMETER.",
+            "type": "object",
+            "additionalProperties": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/point" } },
+        },
+        "point": {
+            "anyOf": [
+                { "description": "[position, value] or [position, value, shape to the next].", "type": "array", "minItems": 2, "maxItems": 3 },
+                {
+                    "type": "object",
+                    "required": ["at", "value"],
+                    "properties": {
+                        "at": { "$ref": "#/$defs/position" },
+                        "value": { "type": ["number", "string", "boolean"] },
+                        "shape": { "enum": ["hold", "linear", "exponential"] },
+                    },
+                    "additionalProperties": false,
                 },
+            ],
+        },
+        "controllers": {
+            "description": "Parameters by the MIDI controller that moves them.",
+            "type": "object",
+            "propertyNames": { "pattern": "^[0-9]{1,3}$" },
+            "additionalProperties": {
+                "anyOf": [
+                    { "type": "string" },
+                    {
+                        "type": "object",
+                        "required": ["parameter"],
+                        "properties": {
+                            "parameter": { "type": "string" },
+                            "range": { "type": "array", "items": { "type": "number" }, "minItems": 2, "maxItems": 2 },
+                            "shape": { "enum": ["linear", "exponential"] },
+                        },
+                        "additionalProperties": false,
+                    },
+                ],
+            },
+        },
+        "session": {
+            "description": "Tracks, busses and a master.",
+            "type": "object",
+            "required": ["tracks"],
+            "properties": {
+                "tempo": {
+                    "description": "from_midi, ignore, quarter notes a minute, changes such as [[1.1, 120], [9.1, 132]], or { midi: FILE }.",
+                    "anyOf": [
+                        { "enum": ["from_midi", "ignore"] },
+                        { "$ref": "#/$defs/filled" },
+                        { "type": "number", "minimum": 1, "maximum": 1000 },
+                        { "type": "array", "items": { "type": "array", "minItems": 2, "maxItems": 2 } },
+                        {
+                            "type": "object",
+                            "required": ["midi"],
+                            "properties": { "midi": { "type": "string" } },
+                            "additionalProperties": false,
+                        },
+                    ],
+                },
+                "meter": {
+                    "description": "6/8, or changes such as [[1.1, 4/4], [9.1, 3/4]].",
+                    "anyOf": [
+                        { "type": "string" },
+                        { "type": "array", "items": { "type": "array", "minItems": 2, "maxItems": 2 } },
+                    ],
+                },
+                "tracks": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/track" } },
+                "busses": { "type": "object", "additionalProperties": { "$ref": "#/$defs/bus" } },
+                "master": {
+                    "type": "object",
+                    "properties": {
+                        "chain": { "$ref": "#/$defs/source" },
+                        "gain": { "$ref": "#/$defs/strip_gain" },
+                        "invert": { "$ref": "#/$defs/invert" },
+                        "pan": { "$ref": "#/$defs/pan" },
+                        "pan_law": { "$ref": "#/$defs/pan_law" },
+                        "automation": { "$ref": "#/$defs/automation" },
+                        "loudness": { "$ref": "#/$defs/lufs" },
+                        "normalize": { "$ref": "#/$defs/normalize" },
+                        "ceiling": { "$ref": "#/$defs/ceiling" },
+                        "ceiling_by": { "$ref": "#/$defs/ceiling_by" },
+                    },
+                    "additionalProperties": false,
+                },
+            },
+            "additionalProperties": false,
+        },
+        "track": {
+            "type": "object",
+            "oneOf": [
+                { "required": ["audio"] },
+                { "required": ["midi", "instrument"] },
+                { "required": ["media"] },
+                { "required": ["from"] },
+            ],
+            "properties": {
+                "audio": { "description": "A recording.", "type": "string" },
+                "media": { "description": "A recording or a MIDI file, by its extension.", "type": "string" },
+                "from": {
+                    "description": "A further output of another track's instrument.",
+                    "type": "object",
+                    "required": ["track", "output"],
+                    "properties": { "track": { "type": "string" }, "output": { "type": "integer", "minimum": 1, "maximum": 255 } },
+                    "additionalProperties": false,
+                },
+                "channels": { "enum": ["all", "mono", "left", "right", "stereo", "swap", "mid", "side"] },
+                "offset": { "description": "When it starts.", "$ref": "#/$defs/position" },
+                "optional": { "description": "Left out where there is nothing to play.", "type": "boolean" },
+                "automation": { "$ref": "#/$defs/automation" },
+                "controllers": { "$ref": "#/$defs/controllers" },
+                "invert": { "$ref": "#/$defs/invert" },
+                "pan_law": { "$ref": "#/$defs/pan_law" },
+                "midi": { "$ref": "#/$defs/midi" },
                 "instrument": { "$ref": "#/$defs/source" },
                 "tone": { "$ref": "#/$defs/source" },
                 "gain": { "$ref": "#/$defs/strip_gain" },
@@ -176,11 +358,20 @@ fn own_definitions() -> Value {
                 "chain": { "$ref": "#/$defs/source" },
                 "gain": { "$ref": "#/$defs/strip_gain" },
                 "pan": { "$ref": "#/$defs/pan" },
+                "invert": { "$ref": "#/$defs/invert" },
+                "pan_law": { "$ref": "#/$defs/pan_law" },
+                "automation": { "$ref": "#/$defs/automation" },
                 "bus": { "type": "string" },
                 "sends": { "$ref": "#/$defs/sends" },
             },
             "additionalProperties": false,
         },
+    })
+}
+
+/// What is written.
+fn output() -> Value {
+    json!({
         "output": {
             "type": "object",
             "required": ["path"],
@@ -192,6 +383,15 @@ fn own_definitions() -> Value {
                 },
                 "format": { "enum": ["wav", "flac"] },
                 "bits": { "description": "Default 24.", "enum": [16, 24, "16", "24", "32f"] },
+                "sample_rate": { "$ref": "#/$defs/output_rate" },
+                "loudness": { "$ref": "#/$defs/lufs" },
+                "normalize": { "$ref": "#/$defs/normalize" },
+                "ceiling": { "$ref": "#/$defs/ceiling" },
+                "ceiling_by": { "$ref": "#/$defs/ceiling_by" },
+                "fade_in": { "$ref": "#/$defs/time" },
+                "fade_out": { "$ref": "#/$defs/time" },
+                "trim": { "$ref": "#/$defs/trim" },
+                "bext": { "$ref": "#/$defs/bext" },
                 "length": {
                     "anyOf": [
                         { "enum": ["match", "tail"] },
@@ -199,7 +399,7 @@ fn own_definitions() -> Value {
                         {
                             "type": "object",
                             "required": ["tail"],
-                            "properties": { "tail": { "$ref": "#/$defs/time" } },
+                            "properties": { "tail": { "$ref": "#/$defs/time" }, "until": { "$ref": "#/$defs/level_below" } },
                             "additionalProperties": false,
                         },
                     ],
@@ -214,6 +414,39 @@ fn own_definitions() -> Value {
             },
             "additionalProperties": false,
         },
-        "delivery": { "enum": ["mix", "premaster", "stems", "tracks"] },
+        "delivery": {
+            "anyOf": [
+                { "enum": ["mix", "premaster", "stems", "busses", "tracks", "dry"] },
+                {
+                    "description": "One of these with settings of its own, or a mix of some: { instrumental: { without: [vox] } }.",
+                    "type": "object",
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                    "additionalProperties": { "$ref": "#/$defs/sound" },
+                },
+            ],
+        },
+        "sound": {
+            "type": "object",
+            "properties": {
+                "without": { "$ref": "#/$defs/files" },
+                "only": { "$ref": "#/$defs/files" },
+                "premaster": { "description": "The sum before the master chain.", "type": "boolean" },
+                "at": { "description": "Of stems: before the master, or behind its fader.", "enum": ["premaster", "master"] },
+                "path": { "type": "string", "minLength": 1 },
+                "format": { "enum": ["wav", "flac"] },
+                "bits": { "enum": [16, 24, "16", "24", "32f"] },
+                "sample_rate": { "$ref": "#/$defs/output_rate" },
+                "loudness": { "$ref": "#/$defs/lufs" },
+                "normalize": { "$ref": "#/$defs/normalize" },
+                "ceiling": { "$ref": "#/$defs/ceiling" },
+                "ceiling_by": { "$ref": "#/$defs/ceiling_by" },
+                "fade_in": { "$ref": "#/$defs/time" },
+                "fade_out": { "$ref": "#/$defs/time" },
+                "trim": { "$ref": "#/$defs/trim" },
+                "bext": { "$ref": "#/$defs/bext" },
+            },
+            "additionalProperties": false,
+        },
     })
 }

@@ -76,7 +76,7 @@ fn group_files(node: &Node, collector: &Collector) -> Vec<Located<Glob>> {
 }
 
 /// One pattern or a list of them.
-fn globs(name: &str, node: &Node, collector: &Collector) -> Vec<Located<Glob>> {
+pub(super) fn globs(name: &str, node: &Node, collector: &Collector) -> Vec<Located<Glob>> {
     match &node.kind {
         Kind::List(items) => items.iter().filter_map(|item| glob(name, item, collector)).collect(),
         _ => glob(name, node, collector).into_iter().collect(),

@@ -118,6 +118,7 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
         file: file.clone(),
         sources: task.sources.clone(),
         devices: rendered.devices.clone(),
+        stems_differ: rendered.stems_differ,
         warnings: rendered.warnings.clone(),
         timings: rendered.timings,
         attempts,

@@ -9,8 +9,8 @@ use presets::file::{PlacedDevice, PlacedPreset};
 use super::devices::Devices;
 use super::examiner::Examiner;
 use super::sources::Files;
-use super::{Header, Options, Plan, outputs, session, tones};
-use crate::file::{ChainPart, ChainSource, JobFile, OutputRules, Work};
+use super::{Header, Options, Plan, outputs, session, songs, tones};
+use crate::file::{ChainPart, ChainSource, JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::paths;
 use crate::task::{AudioSettings, Output, Render, Source, Task};
 
@@ -48,22 +48,23 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         tasks: Vec::new(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
-        && Path::new(rules.path.value.written()).is_absolute()
+        && Path::new(rules.file.path.value.written()).is_absolute()
     {
         let message = "the path is absolute, so --out cannot move it";
-        builder.collector.mistake_with(&rules.path.place, message, "Make it relative, or leave --out away.");
+        builder.collector.mistake_with(&rules.file.path.place, message, "Make it relative, or leave --out away.");
     }
     match &job.work {
         Some(Work::Tones(form)) => tones::plan(&mut builder, form),
         Some(Work::Session(form)) => session::plan(&mut builder, form),
+        Some(Work::Songs(work)) => songs::plan(&mut builder, work),
         None => {}
     }
     let Builder { collector, devices, base, tasks, .. } = builder;
     if let Some(rules) = &job.output {
-        outputs::check(&tasks, &rules.path.place, &|path| reads(job, path), &collector);
+        outputs::check(&tasks, &rules.file.path.place, &|path| reads(job, path), &collector);
     }
     let warnings = devices.warnings;
-    let root = job.output.as_ref().map(|rules| base.join(rules.path.value.root()));
+    let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
     let root = root.map(|root| paths::clean(&root).unwrap_or(root));
     collector.finish(root).map(|output_root| Plan {
         header: Header {
@@ -83,9 +84,14 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
 
 /// The pattern of the job that reads `path` as an input, or searches the very folder that it lies in.
 fn reads(job: &JobFile, path: &Path) -> Option<String> {
-    let Some(Work::Tones(form)) = &job.work else { return None };
+    let patterns: Vec<_> = match &job.work {
+        Some(Work::Tones(form)) => form.inputs.iter().map(|input| &input.files.value).collect(),
+        Some(Work::Songs(SongsWork { songs: SongsForm { list: SongList::Files(files), .. }, .. })) => {
+            files.iter().map(|files| &files.value).collect()
+        }
+        _ => return None,
+    };
     let folder = if job.folder.as_os_str().is_empty() { Path::new(".") } else { &job.folder };
-    let patterns = form.inputs.iter().map(|input| &input.files.value);
     // The pattern's own folder may hold points; the path to compare with holds none.
     let matches = |glob: &&crate::glob::Glob| {
         let fixed = glob.folder(folder);

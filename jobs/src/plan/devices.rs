@@ -23,9 +23,12 @@ pub(super) struct Devices<'a> {
     /// By format, plugin as written and the folder that a path starts from.
     located: HashMap<(PluginFormat, PluginFile, PathBuf), Result<PluginFile, String>>,
     /// By setup and signal, written as JSON: a setup holds numbers that cannot be compared for a map.
-    examined: HashMap<String, Rc<Result<Examination, ExamineError>>>,
+    examined: HashMap<String, Examined>,
     pub warnings: Vec<String>,
 }
+
+/// What came of looking at a device.
+pub(super) type Examined = Rc<Result<Examination, ExamineError>>;
 
 /// A chain, ready for a plan.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub(super) struct Frozen {
     pub sources: Sources,
     /// Channels behind it; `None` where a device could not be examined.
     pub channels: Option<usize>,
+    /// What was found out about each device, and the channels in front of it.
+    pub known: Vec<(Examined, Option<usize>)>,
 }
 
 /// What stands in front of a chain.
@@ -64,16 +69,19 @@ impl<'a> Devices<'a> {
         collector: &Collector,
     ) -> Option<Frozen> {
         let before = collector.len();
-        let mut frozen = Frozen { chain: Vec::new(), sources: Sources::default(), channels: signal.channels };
+        let (chain, known) = (Vec::new(), Vec::new());
+        let mut frozen = Frozen { chain, sources: Sources::default(), channels: signal.channels, known };
         for (index, device) in placed.iter().enumerate() {
             let notes = index == 0 && signal.channels == Some(0);
             let Some(mut setup) = self.resolve(device, files, &mut frozen.sources, collector) else {
                 frozen.channels = None;
                 continue;
             };
-            let examined = self.examine(&setup, frozen.channels);
+            let in_channels = frozen.channels;
+            let examined = self.examine(&setup, in_channels);
             match examined.as_ref() {
                 Ok(examination) => {
+                    check_sidechain(examination, device, collector);
                     freeze(&mut setup, examination, device, collector);
                     self.follow(&mut setup, examination, device, files, &mut frozen.sources, collector);
                     frozen.channels = step(examination, device, frozen.channels, notes, signal.of, collector);
@@ -93,8 +101,25 @@ impl<'a> Devices<'a> {
                 }
             }
             frozen.chain.push(setup);
+            frozen.known.push((examined, in_channels));
         }
         (collector.len() == before).then_some(frozen)
+    }
+
+    /// What these values of a parameter of `setup` mean to the device, which has `in_channels` in front of it.
+    pub fn settings(
+        &mut self,
+        setup: &DeviceSetup,
+        in_channels: Option<usize>,
+        parameter: &str,
+        values: &[Value],
+    ) -> Vec<Result<ResolvedSetting, SettingProblem>> {
+        let setting = |value: &Value| Setting { parameter: parameter.to_owned(), value: value.clone() };
+        let asked = DeviceSetup { params: values.iter().map(setting).collect(), ..setup.clone() };
+        match self.examine(&asked, in_channels).as_ref() {
+            Ok(examination) => examination.settings.clone(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// The setup with absolute paths, and the files that it names.
@@ -199,7 +224,7 @@ impl<'a> Devices<'a> {
         located.map(drop)
     }
 
-    fn examine(&mut self, setup: &DeviceSetup, signal: Option<usize>) -> Rc<Result<Examination, ExamineError>> {
+    fn examine(&mut self, setup: &DeviceSetup, signal: Option<usize>) -> Examined {
         let key = serde_json::to_string(&(setup, signal)).expect("a setup's maps have texts for keys");
         if let Some(known) = self.examined.get(&key) {
             return known.clone();
@@ -256,7 +281,13 @@ pub fn freeze(setup: &mut DeviceSetup, examination: &Examination, device: &Place
 }
 
 /// Words for a setting that the device does not take.
-fn tell(setting: &Setting, problem: &SettingProblem, examination: &Examination, place: &Place, collector: &Collector) {
+pub(super) fn tell(
+    setting: &Setting,
+    problem: &SettingProblem,
+    examination: &Examination,
+    place: &Place,
+    collector: &Collector,
+) {
     let device = &examination.info.name;
     let parameter = &setting.parameter;
     let value = match &setting.value {
@@ -313,6 +344,22 @@ fn all_parameters(examination: &Examination) -> String {
         count if count > MOST => format!("Its parameters are {} and {} more.", names.join(", "), count - MOST),
         _ => format!("Its parameters are {}.", names.join(", ")),
     }
+}
+
+/// Tells where a device has no such input as its sidechain is to go into.
+fn check_sidechain(examination: &Examination, device: &PlacedDevice, collector: &Collector) {
+    let Some(sidechain) = &device.setup.sidechain else { return };
+    let inputs = &examination.ports.inputs;
+    if sidechain.input < inputs.len() {
+        return;
+    }
+    let name = &examination.info.name;
+    let message = match inputs.len().saturating_sub(1) {
+        0 => format!("{name} has no sidechain input"),
+        1 => format!("{name} has one sidechain input, not {}", sidechain.input),
+        count => format!("{name} has {count} sidechain inputs, not {}", sidechain.input),
+    };
+    collector.mistake_with(&device.sidechain, message, "Remove it, or use a device that has one.");
 }
 
 /// The channels behind a device; tells where it cannot stand there.

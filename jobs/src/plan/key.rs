@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::ENGINE;
 use crate::hash::of_text;
-use crate::task::{AudioSettings, Deliver, FileFormat, Length, Output, Render, Source, Tempo, TrackSource};
+use crate::task::{AudioSettings, Output, Render, Source, Tempo, TrackSource};
 
 #[derive(Serialize)]
 struct Content<'a> {
     engine: &'a str,
     audio: AudioSettings,
     render: &'a Render,
-    outputs: Vec<(&'a Deliver, FileFormat, Length)>,
+    outputs: Vec<Output>,
     sources: Vec<(&'a str, &'a str)>,
 }
 
@@ -28,7 +28,8 @@ pub(super) fn key(audio: AudioSettings, render: &Render, outputs: &[Output], sou
         engine: ENGINE,
         audio,
         render: &render,
-        outputs: outputs.iter().map(|o| (&o.deliver, o.format, o.length)).collect(),
+        // Where they lie is not what they hold.
+        outputs: outputs.iter().map(|output| Output { path: PathBuf::new(), ..output.clone() }).collect(),
         sources: sources.iter().map(|s| (s.role.as_str(), s.blake3.as_str())).collect(),
     };
     of_text(&serde_json::to_string(&content).expect("a render's maps have texts for keys"))
@@ -57,12 +58,13 @@ impl Substitute<'_> {
                 }
                 for track in &mut session.tracks {
                     match &mut track.source {
-                        TrackSource::Audio { file } | TrackSource::Midi { file, .. } => self.path(file),
+                        TrackSource::Audio { file, .. } | TrackSource::Midi { file, .. } => self.path(file),
+                        TrackSource::Output { .. } => {}
                     }
                     self.chain(&mut track.chain);
                 }
                 session.busses.iter_mut().for_each(|bus| self.chain(&mut bus.chain));
-                self.chain(&mut session.master);
+                self.chain(&mut session.master.chain);
             }
         }
     }

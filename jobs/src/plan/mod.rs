@@ -7,8 +7,10 @@ mod build;
 mod devices;
 mod examiner;
 mod key;
+mod moves;
 mod outputs;
 mod session;
+mod songs;
 mod sources;
 mod tones;
 

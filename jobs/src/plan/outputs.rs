@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use presets::document::{Collector, Place};
 
-use crate::file::OutputRules;
+use crate::file::{FileRules, LevelRules};
 use crate::paths;
-use crate::task::{Deliver, Output, Task};
+use crate::task::{Deliver, Finish, Length, Output, Task};
 
 /// Longest name of a file in bytes: what common file systems take, less what the temporary name has more.
 const MOST_NAME: usize = 255 - ".partial".len();
@@ -17,7 +17,8 @@ const MOST_TOLD: usize = 5;
 
 /// Fills the path of one output.
 pub(super) fn output(
-    rules: &OutputRules,
+    rules: &FileRules,
+    length: Length,
     base: &Path,
     values: &BTreeMap<&str, &str>,
     deliver: Deliver,
@@ -39,7 +40,16 @@ pub(super) fn output(
         collector.mistake_with(place, message, "Shorten the path's last part.");
         return None;
     }
-    Some(Output { path, deliver, format: rules.format, length: rules.length })
+    let LevelRules { target, ceiling } = rules.levels;
+    Some(Output {
+        path,
+        deliver,
+        format: rules.format,
+        sample_rate: rules.sample_rate,
+        length,
+        finish: Finish { target, ceiling, ..rules.finish },
+        bext: rules.bext.clone(),
+    })
 }
 
 /// Checks the outputs of all tasks against each other, against what is read, and against the disk. `is_read` says why a

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use audio::read::Shape;
 use presets::document::{Collector, Place, did_you_mean, similar};
-use score::{Song, TempoMap};
+use score::{Division, Song, TempoMap};
 
 use crate::hash::Hashes;
 use crate::paths;
@@ -18,7 +18,7 @@ pub(super) struct Files {
     hashes: Hashes,
     shapes: HashMap<PathBuf, Result<Shape, String>>,
     songs: HashMap<PathBuf, Result<Rc<Song>, String>>,
-    tempos: HashMap<PathBuf, Result<(), String>>,
+    tempos: HashMap<PathBuf, Result<(TempoMap, Division), String>>,
 }
 
 /// The files of one render, each once.
@@ -70,12 +70,17 @@ impl Files {
         }
     }
 
-    /// A MIDI file for its tempo; it needs no notes.
-    pub fn tempo(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Source)> {
+    /// A MIDI file for its tempo, and for what its ticks are; it needs no notes.
+    pub fn tempo(
+        &mut self,
+        path: &Path,
+        place: &Place,
+        collector: &Collector,
+    ) -> Option<(PathBuf, Source, TempoMap, Division)> {
         let path = exists(path, place, "MIDI file", collector)?;
-        let read = || TempoMap::read(&path).map(drop).map_err(|e| e.problem.to_string());
+        let read = || TempoMap::read_with_division(&path).map_err(|e| e.problem.to_string());
         match self.tempos.entry(path.clone()).or_insert_with(read).clone() {
-            Ok(()) => Some((path.clone(), self.source("midi", &path, place, collector)?)),
+            Ok((map, division)) => Some((path.clone(), self.source("midi", &path, place, collector)?, map, division)),
             Err(problem) => unreadable(&path, &problem, place, collector),
         }
     }

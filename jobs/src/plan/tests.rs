@@ -152,11 +152,11 @@ fn a_session_gives_one_task_with_all_its_sounds() {
         ("out/track-vox.wav", stem("vox")),
     ];
     assert_eq!(outputs, expected.map(|(path, deliver)| (path.to_owned(), deliver)));
-    assert!(task.outputs.iter().all(|o| o.length == Length::Tail { limit: 10.0 }));
+    assert!(task.outputs.iter().all(|o| o.length == Length::Tail { limit: 10.0, below_db: -90.0 }));
     let Render::Session(session) = &task.render else { panic!("a session is planned") };
     assert_eq!(session.tempo, Tempo::Midi(bench.path("song.mid")));
-    let TrackSource::Midi { select, .. } = &session.tracks[0].source else { panic!("lead has notes") };
-    assert_eq!(select.track, Some(1));
+    let TrackSource::Midi { part, .. } = &session.tracks[0].source else { panic!("lead has notes") };
+    assert_eq!(part.tracks, [1]);
 }
 
 #[test]

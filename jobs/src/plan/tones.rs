@@ -61,7 +61,9 @@ pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
                 ("group", &input.group),
             ];
             values.extend(fixed);
-            let Some(output) = outputs::output(rules, &builder.base, &values, Deliver::Mix, &builder.collector) else {
+            let (file, length) = (&rules.deliver.first().map_or(&rules.file, |d| &d.file), rules.length);
+            let collector = &builder.collector;
+            let Some(output) = outputs::output(file, length, &builder.base, &values, Deliver::Mix, collector) else {
                 continue;
             };
             let mut sources = Sources::default();
@@ -110,7 +112,7 @@ fn find_tones(builder: &mut Builder<'_>, form: &ToneForm) -> Vec<Tone> {
 }
 
 /// What a pattern finds, starting at the job's folder. Nothing found is a mistake.
-fn find(builder: &Builder<'_>, glob: &Glob, place: &Place, what: &str) -> Vec<crate::glob::Match> {
+pub(super) fn find(builder: &Builder<'_>, glob: &Glob, place: &Place, what: &str) -> Vec<crate::glob::Match> {
     let collector = &builder.collector;
     let folder = glob.folder(&builder.job.folder);
     if !glob.is_pattern() {

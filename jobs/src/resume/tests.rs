@@ -1,7 +1,7 @@
 use super::*;
 use crate::manifest::{Rendered, RenderedFile, Timings, records};
 use crate::plan::Header;
-use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Length, Render, Task, ToneRender};
+use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Render, Task, ToneRender};
 
 /// Files by path, with their sizes.
 #[derive(Default)]
@@ -24,6 +24,9 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         deliver: Deliver::Mix,
         format: FileFormat { container: Container::Wav, depth: Depth::Int24 },
         length: Length::Match,
+        sample_rate: None,
+        finish: Finish::default(),
+        bext: None,
     };
     let task = Task {
         number: 0,
@@ -62,11 +65,18 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
         true_peak_dbtp: None,
         silent: true,
         clipped_samples: 0,
+        ..RenderedFile::default()
     };
     let task = Task { key: key.into(), ..plan.tasks[0].clone() };
     let files = task.outputs.iter().map(file).collect();
-    let rendered =
-        Rendered { files, devices: Vec::new(), warnings: Vec::new(), timings: Timings::default(), strict: None };
+    let rendered = Rendered {
+        files,
+        devices: Vec::new(),
+        stems_differ: None,
+        warnings: Vec::new(),
+        timings: Timings::default(),
+        strict: None,
+    };
     records(&plan.header, &task, &rendered, 1)
 }
 

@@ -12,12 +12,15 @@ use super::PlacedDevice;
 use crate::builtin::{self, Builtin, Main};
 use crate::document::{Collector, Entry, Fields, Kind, Located, Node, Place, choice, closest, text};
 use crate::spec::{FORMATS, MODES, POLICIES, asset};
-use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, PluginFormat, Setting, Value};
+use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, PluginFormat, Setting, Sidechain, Value};
 
 /// Fields that draw at random. The format has a place for them; this version sets constants only.
 const DRAWS: &[&str] = &["uniform", "log_uniform", "normal", "integer", "choice", "one_of", "pool", "draw"];
 /// Fields of a device that the format has a place for.
-const LATER: &[&str] = &["sidechain", "automation", "weight", "probability"];
+const LATER: &[&str] = &["weight", "probability"];
+
+/// Most frames that a device may be said to be late.
+const MOST_LATENCY: u64 = 10_000_000;
 
 /// The parts of a device as they are found.
 struct Parts<'c> {
@@ -123,7 +126,7 @@ impl<'c> Parts<'c> {
     /// What stands beside a built-in's name: the fields of every device, files, parameters.
     fn builtin_fields(&mut self, node: &Node, found: &Builtin, named: &Entry) {
         let Some(fields) = Fields::of("a device", node, self.collector) else { return };
-        const COMMON: &[&str] = &["params", "state", "preset", "channels"];
+        const COMMON: &[&str] = &["params", "state", "preset", "channels", "sidechain", "latency"];
         self.common(&fields);
         fields.later(LATER);
         for entry in fields.entries() {
@@ -165,6 +168,11 @@ impl<'c> Parts<'c> {
             self.device.setup.channels = policy.unwrap_or(ChannelPolicy::Error);
             self.device.channels = node.place.clone();
         }
+        if let Some(node) = fields.get("sidechain") {
+            self.device.setup.sidechain = sidechain(node, self.collector);
+            self.device.sidechain = node.place.clone();
+        }
+        self.device.setup.latency = fields.whole("latency", 0..=MOST_LATENCY);
     }
 
     /// Files of a plugin, by its own names for them.
@@ -245,6 +253,22 @@ impl<'c> Parts<'c> {
         let assets: &mut BTreeMap<String, Place> = &mut self.device.assets;
         assets.insert(role.to_owned(), place);
     }
+}
+
+/// `sidechain: vox`, or a map of `from`, `gain`, `at` and `input`.
+fn sidechain(node: &Node, collector: &Collector) -> Option<Sidechain> {
+    if node.map().is_none() {
+        let from = text("sidechain", node, collector)?;
+        return Some(Sidechain { from, gain_db: 0.0, pre_fader: false, input: 1 });
+    }
+    let fields = Fields::of("a sidechain", node, collector)?;
+    fields.require("from", "Name a track or bus: sidechain: { from: vox }.");
+    let from = fields.text("from");
+    let gain_db = fields.decibels("gain", -120.0..=24.0).unwrap_or(0.0);
+    let pre_fader = fields.choice("at", &[("pre", true), ("post", false)]).unwrap_or(false);
+    let input = fields.whole("input", 1..=255).unwrap_or(1) as usize;
+    fields.finish();
+    Some(Sidechain { from: from?.value, gain_db, pre_fader, input })
 }
 
 fn known_builtin(name: &str, place: &Place, collector: &Collector) -> Option<&'static Builtin> {

@@ -61,6 +61,8 @@ pub struct PlacedDevice {
     pub preset: Place,
     /// Where the channel policy stands, likewise.
     pub channels: Place,
+    /// Where the sidechain stands, likewise.
+    pub sidechain: Place,
 }
 
 impl PlacedDevice {
@@ -73,6 +75,7 @@ impl PlacedDevice {
             state: place.clone(),
             preset: place.clone(),
             channels: place.clone(),
+            sidechain: place.clone(),
             place,
             setup,
         }

@@ -138,7 +138,6 @@ fn every_mistake_is_told_at_its_place() {
         ("{ reverb: 0.5 }", "3:13: reverb = 0.5 sets nothing. Name what it sets: { reverb: { Mix: 30 % } }."),
         ("{ clap: X, parms: {} }", "3:14: a clap device has no field \"parms\". Did you mean \"params\"?"),
         ("{ clap: X, channels: duel_mono }", "3:24: channels = \"duel_mono\" is not known. Did you mean dual_mono?"),
-        ("{ builtin: compressor, sidechain: vox }", "3:26: sidechain is not part of this version. Remove it."),
         (
             "{ gain: }\n- distortion",
             "4:3: \"distortion\" is not a device. Write builtin:NAME, clap:PLUGIN, vst3:PLUGIN, lv2:PLUGIN, nam:FILE or rnn:FILE, or a map such as { gain: -6 dB }.",

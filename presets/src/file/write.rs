@@ -7,7 +7,7 @@ use audio::device::ProcessMode;
 
 use super::VERSION;
 use crate::spec::{MODES, POLICIES};
-use crate::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, PluginFile, Preset, Value};
+use crate::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, PluginFile, Preset, Sidechain, Value};
 
 /// Why a preset cannot be written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -78,38 +78,48 @@ pub fn yaml(preset: &Preset, remark: impl Fn(usize, usize) -> Option<String>) ->
 /// The fields of a device but its parameters, the one that names it first.
 fn fields(setup: &DeviceSetup) -> Result<Vec<String>, WriteError> {
     let mut fields = Vec::new();
-    let mut field = |name: &str, value: &str| fields.push(format!("{}{}", key(name), scalar(value)));
+    fn put(fields: &mut Vec<String>, name: &str, value: &str) {
+        fields.push(format!("{}{}", key(name), scalar(value)));
+    }
     match setup.device.kind() {
-        DeviceKind::Builtin(name) => field("builtin", named("device", name)?),
+        DeviceKind::Builtin(name) => put(&mut fields, "builtin", named("device", name)?),
         DeviceKind::Plugin(format, PluginFile { plugin, id }) => {
-            field(format.word(), named("plugin", plugin)?);
+            put(&mut fields, format.word(), named("plugin", plugin)?);
             if let Some(id) = id {
-                field("id", named("id", id)?);
+                put(&mut fields, "id", named("id", id)?);
             }
         }
     }
     if setup.channels != ChannelPolicy::Error {
         let word = POLICIES.iter().find(|(_, policy)| *policy == setup.channels);
-        field("channels", word.expect("every policy has a word").0);
+        put(&mut fields, "channels", word.expect("every policy has a word").0);
     }
     if setup.mode != ProcessMode::default() {
         let word = MODES.iter().find(|(_, mode)| *mode == setup.mode);
-        field("mode", word.expect("every mode has a word").0);
+        put(&mut fields, "mode", word.expect("every mode has a word").0);
+    }
+    if let Some(latency) = setup.latency {
+        fields.push(format!("latency: {latency}"));
+    }
+    if let Some(Sidechain { from, gain_db, pre_fader, input }) = &setup.sidechain {
+        let at = if *pre_fader { "pre" } else { "post" };
+        let (from, gain) = (scalar(from), decimal(*gain_db));
+        fields.push(format!("sidechain: {{ from: {from}, gain: {gain}, at: {at}, input: {input} }}"));
     }
     let is_builtin = matches!(setup.device.kind(), DeviceKind::Builtin(_));
     for (role, asset) in setup.assets.iter().filter(|_| is_builtin) {
         match asset {
-            Asset::Embedded(name) => field(role, &format!("embedded:{name}")),
+            Asset::Embedded(name) => put(&mut fields, role, &format!("embedded:{name}")),
             // So that it is not taken for one that is part of the program.
             Asset::File(path) if written(path)?.starts_with("embedded:") => {
-                field(role, &format!("./{}", written(path)?));
+                put(&mut fields, role, &format!("./{}", written(path)?));
             }
-            Asset::File(path) => field(role, written(path)?),
+            Asset::File(path) => put(&mut fields, role, written(path)?),
         }
     }
     for (name, path) in [("state", &setup.state), ("preset", &setup.preset)] {
         if let Some(path) = path {
-            field(name, written(path)?);
+            put(&mut fields, name, written(path)?);
         }
     }
     Ok(fields)

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::*;
 use crate::file::Collision;
 use crate::manifest::{RenderedFile, Timings};
-use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Length, Output, Render, ToneRender};
+use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, ToneRender};
 
 fn format() -> FileFormat {
     FileFormat { container: Container::Wav, depth: Depth::Int24 }
@@ -21,6 +21,9 @@ fn plan(names: &[&str]) -> Plan {
             deliver: Deliver::Mix,
             format: format(),
             length: Length::Match,
+            sample_rate: None,
+            finish: Finish::default(),
+            bext: None,
         }],
         sources: Vec::new(),
     };
@@ -52,10 +55,12 @@ fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
         true_peak_dbtp: None,
         silent: false,
         clipped_samples: 0,
+        ..RenderedFile::default()
     };
     let rendered = Rendered {
         files: vec![file],
         devices: Vec::new(),
+        stems_differ: None,
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,
