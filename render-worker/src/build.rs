@@ -43,6 +43,10 @@ pub(crate) fn refusal(phase: Phase, device: Option<&str>, reason: impl std::fmt:
 pub(crate) struct Built {
     pub(crate) devices: Vec<DeviceRecord>,
     pub(crate) warnings: Vec<String>,
+    /// Channels of each output bus of the last instrument, the first one too.
+    pub(crate) outputs: Vec<usize>,
+    /// Output busses beside the first that other tracks play, of the instrument that is built next.
+    pub(crate) heard_outputs: BTreeSet<usize>,
 }
 
 /// What every chain of a task is built under.
@@ -114,16 +118,41 @@ fn slot(
         };
         builder.built.warnings.extend(words.map(|words| format!("{place}: {name}: {words}")));
         if adaptation == Adaptation::DualMono {
-            instances = channels;
+            // What comes out is the same, so that the words above hold.
+            if channels == 2 && device.play_apart() {
+                adaptation = Adaptation::AsIs;
+            } else {
+                instances = channels;
+            }
         }
     }
-    let others = if notes { ports.outputs.get(1..).unwrap_or_default() } else { &[] };
-    builder.built.warnings.extend(unheard(others).map(|words| format!("{place}: {name}: {words}")));
+    if notes {
+        builder.built.outputs = ports.outputs.iter().map(|bus| bus.channels).collect();
+        let others: Vec<&BusInfo> = ports
+            .outputs
+            .iter()
+            .enumerate()
+            .skip(1)
+            .filter(|(bus, _)| !builder.built.heard_outputs.contains(bus))
+            .map(|(_, info)| info)
+            .collect();
+        builder.built.warnings.extend(unheard(&others).map(|words| format!("{place}: {name}: {words}")));
+    }
+    let key = device_setup.sidechain.as_ref().map(|sidechain| sidechain.input);
+    if let Some(input) = key {
+        if input >= ports.inputs.len() {
+            return Err(refusal(Phase::Configure, Some(&name), format!("it has no sidechain input {input}")));
+        }
+        device.use_input(input, true);
+    }
     let info = device.info().clone();
     let mut devices = vec![device];
     while devices.len() < instances {
         let (mut device, _) = configured(device_setup, reporter)?;
         device.request_channels(request.inputs, request.outputs);
+        if let Some(input) = key {
+            device.use_input(input, true);
+        }
         devices.push(device);
     }
     reporter.phase(Phase::Activate, Some(&name))?;
@@ -135,8 +164,14 @@ fn slot(
         reporter.entering(&name, 0);
         slot.rehearse(builder.tempo).map_err(|error| refusal(Phase::Process, Some(&name), error))?;
     }
+    let latency = slot.latency();
+    let taken = device_setup.latency.filter(|taken| *taken != latency);
+    if let Some(taken) = taken {
+        slot.set_latency(taken);
+    }
     let mode = device_setup.mode;
-    let (place, latency, mut remarks) = (place.to_owned(), slot.latency(), slot.remarks());
+    let (place, mut remarks) = (place.to_owned(), slot.remarks());
+    remarks.extend(taken.map(|taken| format!("its preset says that it is {taken} frames late, and that is removed")));
     if rehearsed {
         remarks.push("rehearsed over silence: it is settled only once it has played".to_owned());
     }
@@ -144,12 +179,12 @@ fn slot(
     Ok(slot)
 }
 
-/// Outputs of an instrument beside its first one, which is all that a track takes.
-fn unheard(others: &[BusInfo]) -> Option<String> {
+/// Outputs of an instrument that no track takes.
+fn unheard(others: &[&BusInfo]) -> Option<String> {
     const MOST_NAMED: usize = 6;
     let names: Vec<&str> = others.iter().take(MOST_NAMED).map(|bus| bus.name.as_str()).collect();
     let more = if others.len() > MOST_NAMED { ", ..." } else { "" };
-    (!names.is_empty()).then(|| format!("only its first output is heard; not heard: {}{more}", names.join(", ")))
+    (!names.is_empty()).then(|| format!("not all of its outputs are heard; not heard: {}{more}", names.join(", ")))
 }
 
 /// A device with its settings as it understood them.

@@ -7,12 +7,14 @@
 mod build;
 mod capture;
 mod configure;
+mod desk;
 mod examine;
 mod guard;
 mod probe;
 mod publish;
 mod render;
 mod report;
+mod stems;
 mod strict;
 
 use std::io;

@@ -4,10 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use audio::measure::{Levels, Meter};
+use audio::finish::{Finish, FinishError, Finished};
+use audio::measure::Meter;
+use audio::read::{ReadError, ReadProblem};
+use audio::spool::{Spool, SpoolError};
+use audio::stream::{self, Stream};
 use audio::write::{WriteError, Writer};
 use audio::{Buffer, SampleRate};
-use jobs::manifest::RenderedFile;
+use jobs::manifest::{FinishRecord, RenderedFile};
 use jobs::task::Output;
 
 /// Why a file could not be written.
@@ -31,6 +35,22 @@ pub(crate) enum PublishError {
         /// What it says.
         source: WriteError,
     },
+    /// Sound could not be kept until the file's end.
+    #[error("cannot make {path}: {source}", path = .path.display())]
+    Keep {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: SpoolError,
+    },
+    /// Its rate could not be changed.
+    #[error("cannot make {path} at its rate: {reason}", path = .path.display())]
+    Resample {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 impl PublishError {
@@ -39,7 +59,8 @@ impl PublishError {
         let error = match self {
             PublishError::System { source, .. } => source,
             PublishError::Encode { source: WriteError::Io(source), .. } => source,
-            PublishError::Encode { .. } => return false,
+            PublishError::Keep { source: SpoolError::Io { source, .. }, .. } => source,
+            PublishError::Encode { .. } | PublishError::Keep { .. } | PublishError::Resample { .. } => return false,
         };
         use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
         matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied)
@@ -56,12 +77,20 @@ pub(crate) struct Unfinished {
     /// The file itself, to be brought to the disk once the writer is done with it.
     file: File,
     writer: Writer,
-    meter: Meter,
     channels: u16,
+    sound: Sound,
+}
+
+/// Where the sound of a file goes as it comes.
+enum Sound {
+    /// Into the file.
+    Written(Box<Meter>),
+    /// Aside, since what becomes of it shows at its end.
+    Kept { spool: Box<Spool>, finish: Finish, rate: SampleRate },
 }
 
 impl Unfinished {
-    /// Makes the folder and starts the file under its temporary name.
+    /// Makes the folder and starts the file under its temporary name. The sound comes at `rate`.
     pub(crate) fn create(output: &Output, rate: SampleRate, channels: usize) -> Result<Unfinished, PublishError> {
         let path = output.path.clone();
         let partial = jobs::task::partial_path(&path);
@@ -71,20 +100,57 @@ impl Unfinished {
         let file = system("create", &partial, File::create(&partial))?;
         let own = system("create", &partial, file.try_clone())?;
         let count = u16::try_from(channels).unwrap_or(u16::MAX);
-        let writer = Writer::create(file, output.format, rate, count, DITHER_SEED)
+        let own_rate = output.sample_rate.unwrap_or(rate);
+        let writer = Writer::create_broadcast(file, output.format, own_rate, count, DITHER_SEED, output.bext.clone())
             .map_err(|source| PublishError::Encode { path: partial.clone(), source })?;
-        Ok(Unfinished { partial, path, file: own, writer, meter: Meter::new(channels, rate), channels: count })
+        let sound = if output.finish.is_nothing() && own_rate == rate {
+            Sound::Written(Box::new(Meter::new(channels, rate)))
+        } else {
+            let spool = Box::new(Spool::new(&std::env::temp_dir(), channels, rate));
+            Sound::Kept { spool, finish: output.finish, rate: own_rate }
+        };
+        Ok(Unfinished { partial, path, file: own, writer, channels: count, sound })
+    }
+
+    /// Its final path, for people.
+    pub(crate) fn name(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// Appends sound.
     pub(crate) fn write(&mut self, block: &Buffer) -> Result<(), PublishError> {
-        self.meter.add(block);
-        self.writer.write(block).map_err(|source| PublishError::Encode { path: self.partial.clone(), source })
+        match &mut self.sound {
+            Sound::Written(meter) => {
+                meter.add(block);
+                self.writer.write(block).map_err(|source| PublishError::Encode { path: self.partial.clone(), source })
+            }
+            Sound::Kept { spool, .. } => {
+                spool.add(block).map_err(|source| PublishError::Keep { path: self.partial.clone(), source })
+            }
+        }
     }
 
-    /// Ends the file, brings it to the disk and gives it its final name.
-    pub(crate) fn publish(self, latency_removed: u64) -> Result<RenderedFile, PublishError> {
-        let Unfinished { partial, path, file, writer, meter, channels } = self;
+    /// Ends the file, brings it to the disk and gives it its final name. Beside it come sentences about what did not go as
+    /// asked for.
+    pub(crate) fn publish(self, latency_removed: u64) -> Result<(RenderedFile, Vec<String>), PublishError> {
+        let Unfinished { partial, path, file, mut writer, channels, sound } = self;
+        let (levels, finished, warnings) = match sound {
+            Sound::Written(meter) => (meter.finish(), None, Vec::new()),
+            Sound::Kept { spool, finish, rate } => {
+                let Finished {
+                    levels,
+                    warnings,
+                    gain_db,
+                    limiter_reduction_db,
+                    trimmed_start_frames,
+                    trimmed_end_frames,
+                    ..
+                } = give_out(*spool, &finish, rate, &partial, &mut writer)?;
+                let record = FinishRecord { gain_db, limiter_reduction_db, trimmed_start_frames, trimmed_end_frames };
+                (levels, Some(record).filter(|_| !finish.is_nothing()), warnings)
+            }
+        };
+        writer.set_levels(levels);
         let written = writer.finish().map_err(|source| PublishError::Encode { path: partial.clone(), source })?;
         system("sync", &partial, file.sync_all())?;
         let mut hasher = blake3::Hasher::new();
@@ -96,26 +162,92 @@ impl Unfinished {
         let bytes = system("read back", &partial, read)?;
         system("rename to its final name", &partial, fs::rename(&partial, &path))?;
         sync_folder(&path)?;
-        let Levels { loudness_lufs, peak_dbfs, true_peak_dbtp, silent } = meter.finish();
-        Ok(RenderedFile {
+        let file = RenderedFile {
             path,
             bytes,
             blake3: hasher.finalize().to_hex().to_string(),
             frames: written.frames,
             channels,
             latency_removed,
-            loudness_lufs,
-            peak_dbfs,
-            true_peak_dbtp,
-            silent,
+            loudness_lufs: levels.loudness_lufs,
+            short_term_lufs: levels.short_term_lufs,
+            momentary_lufs: levels.momentary_lufs,
+            range_lu: levels.range_lu,
+            peak_dbfs: levels.peak_dbfs,
+            true_peak_dbtp: levels.true_peak_dbtp,
+            rms_dbfs: levels.rms_dbfs,
+            dc_offset: levels.dc_offset,
+            silent: levels.silent,
+            finished,
             clipped_samples: written.clipped_samples,
-        })
+        };
+        Ok((file, warnings))
     }
 
     /// Gives the file up.
     pub(crate) fn discard(self) {
         // The next attempt writes over what cannot be removed now.
         let _ = fs::remove_file(&self.partial);
+    }
+}
+
+/// Finishes what was kept, at `rate`, into the file.
+fn give_out(
+    spool: Spool,
+    finish: &Finish,
+    rate: SampleRate,
+    partial: &Path,
+    writer: &mut Writer,
+) -> Result<Finished, PublishError> {
+    let keep = |source| PublishError::Keep { path: partial.to_owned(), source };
+    let mut spool = if spool.sample_rate() == rate { spool } else { at_rate(spool, rate, partial)? };
+    finish.finish(&mut spool, |block| writer.write(block)).map_err(|error| match error {
+        FinishError::Spool(source) => keep(source),
+        FinishError::Sink(source) => PublishError::Encode { path: partial.to_owned(), source },
+    })
+}
+
+/// The same sound at another rate. The level of what comes out counts, so this comes before all else.
+fn at_rate(spool: Spool, rate: SampleRate, partial: &Path) -> Result<Spool, PublishError> {
+    const BLOCK: usize = 4096;
+    let (from, channels) = (spool.sample_rate(), spool.channels());
+    let refused = |reason: String| PublishError::Resample { path: partial.to_owned(), reason };
+    let mut resampled = stream::at_rate(Box::new(Kept { spool, position: 0 }), from, rate)
+        .map_err(|error| refused(error.to_string()))?;
+    let mut made = Spool::new(&std::env::temp_dir(), channels, rate);
+    let mut left = resampled.frames();
+    let mut block = Buffer::new(channels, BLOCK);
+    while left > 0 {
+        block.resize(left.min(BLOCK as u64) as usize);
+        resampled.read(&mut block).map_err(|error| refused(error.to_string()))?;
+        made.add(&block).map_err(|source| PublishError::Keep { path: partial.to_owned(), source })?;
+        left -= block.frames() as u64;
+    }
+    Ok(made)
+}
+
+/// A spool as a stream.
+struct Kept {
+    spool: Spool,
+    position: u64,
+}
+
+impl Stream for Kept {
+    fn channels(&self) -> usize {
+        self.spool.channels()
+    }
+
+    fn frames(&self) -> u64 {
+        self.spool.frames()
+    }
+
+    fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError> {
+        let read = self.spool.read(self.position, into);
+        self.position += into.frames() as u64;
+        read.map_err(|error| ReadError {
+            name: "the sound that was put aside".to_owned(),
+            problem: ReadProblem::Unreadable(io::Error::other(error)),
+        })
     }
 }
 

@@ -2,31 +2,33 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
 use std::time::Instant;
 
 use audio::device::Setup;
-use audio::{Buffer, SampleRate};
+use audio::{Decibels, SampleRate};
 use jobs::manifest::{Rendered, RenderedFile, Timings};
 use jobs::message::{Failure, FromWorker, Phase};
-use jobs::task::{
-    Deliver, Length, Output, Render, SessionRender, Strip as Settings, Task, Tempo, ToneRender, TrackSource,
-};
-use mix::{Chain, Graph, Level, RenderError, Source, Strip, StripId, Tap, TapEnd, TapPoint};
-use score::{Select, Song, TempoMap};
+use jobs::task::{Length, Output, Render, Task};
+use mix::{Chain, Graph, RenderError, StripId, Tap, TapEnd, TapPoint};
 
-use crate::build::{self, BuildError, Builder, Built, refusal};
+use crate::build::{BuildError, refusal};
+use crate::desk::{self, Desk};
 use crate::publish::{PublishError, Unfinished};
 use crate::report::Reporter;
+use crate::stems::StemSum;
 
 /// Renders a task and answers. Devices are destroyed after the answer: what they do then harms no finished file.
 pub(crate) fn render(task: &Task, reporter: &mut Reporter) -> io::Result<()> {
-    let started = Instant::now();
+    let (started, parsed_before) = (Instant::now(), devices::parsed_models());
     let mut unsettled = BTreeSet::new();
     let mut chains = Vec::new();
     loop {
         match attempt(task, started, &unsettled, &mut chains, reporter) {
-            Ok(rendered) => reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?,
+            Ok(mut rendered) => {
+                rendered.timings.process = std::process::id();
+                rendered.timings.models_parsed = devices::parsed_models() - parsed_before;
+                reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?
+            }
             Err(Stop::Build(BuildError::Task(failure))) => reporter.send(&FromWorker::Failed(failure))?,
             Err(Stop::Build(BuildError::Farm(error))) => return Err(error),
             // Rehearsed devices are never found unsettled again, so this ends.
@@ -61,15 +63,6 @@ impl<E: Into<BuildError>> From<E> for Stop {
     }
 }
 
-/// The strips of a task before they become a graph.
-struct Desk {
-    strips: Vec<Strip>,
-    tempo: TempoMap,
-    /// Frames that the material lasts.
-    frames: u64,
-    built: Built,
-}
-
 fn attempt(
     task: &Task,
     started: Instant,
@@ -80,30 +73,33 @@ fn attempt(
     let rate = task.audio.sample_rate;
     let setup = Setup { sample_rate: rate, max_block: task.audio.block_size as usize };
     let desk = match &task.render {
-        Render::Tone(tone) => tone_desk(tone, setup, unsettled, reporter)?,
-        Render::Session(session) => session_desk(session, setup, unsettled, reporter)?,
+        Render::Tone(tone) => desk::tone(tone, &task.outputs, setup, unsettled, reporter)?,
+        Render::Session(session) => desk::session(session, &task.outputs, setup, unsettled, reporter)?,
     };
-    let Desk { strips, tempo, frames, built } = desk;
-    let names: Vec<String> = strips.iter().map(|strip| strip.name().to_owned()).collect();
+    let Desk { strips, tempo, frames, points, built } = desk;
     let mut graph =
         Graph::new(strips, tempo, rate, setup.max_block).map_err(|error| refusal(Phase::Activate, None, error))?;
     let taps: Vec<Tap> =
-        task.outputs.iter().map(|output| tap(output, &names, frames, rate)).collect::<Result<_, _>>()?;
+        task.outputs.iter().zip(points).map(|(output, point)| tap(output, point, frames, rate)).collect();
     let loaded = Instant::now();
 
     reporter.phase(Phase::Process, None)?;
     let mut files = Vec::with_capacity(taps.len());
-    let outcome = write_files(task, &mut graph, &taps, &mut files, reporter);
+    let mut sum = StemSum::of(task);
+    let outcome = write_files(task, &mut graph, &taps, &mut files, &mut sum, reporter);
     let latencies: Vec<u64> = taps.iter().map(|tap| graph.latency(tap)).collect();
     *chains = graph.into_chains();
     let rendered = Instant::now();
-    let published = outcome.and_then(|notes| {
+    let published = outcome.and_then(|mut notes| {
         reporter.require_farm()?;
         reporter.phase(Phase::Write, None)?;
         let mut done: Vec<RenderedFile> = Vec::with_capacity(files.len());
         while !files.is_empty() {
             let file = files.remove(0);
-            done.push(file.publish(latencies[done.len()]).map_err(publish_failure)?);
+            let name = file.name();
+            let (file, told) = file.publish(latencies[done.len()]).map_err(publish_failure)?;
+            notes.extend(told.into_iter().map(|words| format!("{name}: {words}")));
+            done.push(file);
         }
         Ok::<_, Stop>((done, notes))
     });
@@ -114,14 +110,20 @@ fn attempt(
     warnings.extend(files.iter().filter(|file| file.clipped_samples > 0).map(|file| {
         format!("{}: {} samples were beyond full scale and are clipped", file.path.display(), file.clipped_samples)
     }));
+    let stems_differ = sum.map(|sum| sum.difference());
+    if let Some(difference) = stems_differ.filter(|difference| *difference > StemSum::MOST) {
+        warnings.push(format!("the stems sum to the premaster only within {difference:.1e} of full scale"));
+    }
     Ok(Rendered {
         files,
         devices: built.devices,
+        stems_differ,
         warnings,
         timings: Timings {
             load: (loaded - started).as_secs_f64(),
             render: (rendered - loaded).as_secs_f64(),
             write: rendered.elapsed().as_secs_f64(),
+            ..Timings::default()
         },
         strict: Some(crate::strict::level()),
     })
@@ -132,19 +134,36 @@ fn write_files(
     graph: &mut Graph,
     taps: &[Tap],
     files: &mut Vec<Unfinished>,
+    sum: &mut Option<StemSum>,
     reporter: &mut Reporter,
 ) -> Result<Vec<String>, Stop> {
     let rate = task.audio.sample_rate;
     for (output, tap) in task.outputs.iter().zip(taps) {
         files.push(Unfinished::create(output, rate, graph.channels(tap)).map_err(publish_failure)?);
     }
-    let rendered = graph.render(taps, reporter, |index, block| files[index].write(block));
+    let rendered = graph.render(taps, reporter, |index, block| {
+        if let Some(sum) = sum {
+            sum.add(index, block);
+        }
+        files[index].write(block)
+    });
     rendered.map_err(|error| match error {
         RenderError::Unsettled(found) => Stop::Unsettled(found),
         RenderError::Process { ref device, frame, .. } | RenderError::Restart { ref device, frame, .. } => {
             let failure = Failure {
                 phase: Phase::Process,
                 device: Some(device.clone()),
+                at_seconds: Some(rate.seconds(frame)),
+                reason: error.to_string(),
+                retry: false,
+                stop_run: false,
+            };
+            BuildError::Task(failure).into()
+        }
+        RenderError::Read { frame, .. } => {
+            let failure = Failure {
+                phase: Phase::Process,
+                device: None,
                 at_seconds: Some(rate.seconds(frame)),
                 reason: error.to_string(),
                 retry: false,
@@ -172,118 +191,16 @@ fn publish_failure(error: PublishError) -> BuildError {
     })
 }
 
-/// Which point of the graph an output shows, and for how long.
-fn tap(output: &Output, names: &[String], frames: u64, rate: SampleRate) -> Result<Tap, BuildError> {
-    let last = StripId(names.len() - 1);
-    let (strip, point) = match &output.deliver {
-        Deliver::Mix => (last, TapPoint::Output),
-        Deliver::Premaster => (last, TapPoint::Input),
-        Deliver::Stem(name) => {
-            let found = names[..last.0].iter().position(|n| n == name);
-            let index = found.ok_or_else(|| {
-                refusal(Phase::Write, None, format!("there is no track or bus \"{name}\" to make a stem of"))
-            })?;
-            (StripId(index), TapPoint::Output)
-        }
-    };
+/// What of the graph an output shows, and for how long.
+fn tap(output: &Output, (strip, point): (StripId, TapPoint), frames: u64, rate: SampleRate) -> Tap {
     let end = match output.length {
         Length::Match => TapEnd::At(frames),
-        Length::Tail { limit } => TapEnd::Silence { least: frames, most: frames + rate.frames(limit) },
+        Length::Tail { limit, below_db } => TapEnd::Silence {
+            below: Decibels(below_db).gain() as f32,
+            least: frames,
+            most: frames + rate.frames(limit),
+        },
         Length::Seconds(seconds) => TapEnd::At(rate.frames(seconds)),
     };
-    Ok(Tap { strip, point, end })
-}
-
-fn tone_desk(
-    tone: &ToneRender,
-    setup: Setup,
-    unsettled: &BTreeSet<(StripId, usize)>,
-    reporter: &mut Reporter,
-) -> Result<Desk, BuildError> {
-    let tempo = TempoMap::default();
-    let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
-    let recording = recording(&tone.input, setup.sample_rate, &mut builder.built)?;
-    let frames = recording.frames() as u64;
-    let channels = recording.channel_count();
-    let chain = build::chain(StripId(0), "tone", &tone.chain, channels, &mut builder, reporter)?;
-    let strip = Strip::new("tone", Source::Recording(recording), chain, Level::Direct);
-    Ok(Desk { strips: vec![strip], built: builder.built, tempo, frames })
-}
-
-fn session_desk(
-    session: &SessionRender,
-    setup: Setup,
-    unsettled: &BTreeSet<(StripId, usize)>,
-    reporter: &mut Reporter,
-) -> Result<Desk, BuildError> {
-    let rate = setup.sample_rate;
-    let tempo = match &session.tempo {
-        Tempo::Midi(path) => TempoMap::read(path).map_err(|error| refusal(Phase::Load, None, error))?,
-        Tempo::Fixed(bpm) => TempoMap::fixed(*bpm).map_err(|error| refusal(Phase::Configure, None, error))?,
-    };
-    let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
-    let bus_names: Vec<&str> = session.busses.iter().map(|bus| bus.name.as_str()).collect();
-    let master = StripId(session.tracks.len() + session.busses.len());
-    let route = |strip: Strip, settings: &Settings| -> Result<Strip, BuildError> {
-        let bus = |name: &str| {
-            let index = bus_names.iter().position(|n| *n == name);
-            let index = index.ok_or_else(|| refusal(Phase::Configure, None, format!("there is no bus \"{name}\"")))?;
-            Ok::<_, BuildError>(StripId(session.tracks.len() + index))
-        };
-        let main = settings.bus.as_deref().map_or(Ok(master), bus)?;
-        settings.sends.iter().try_fold(strip.feeding(main, 1.0), |strip, send| {
-            Ok(strip.feeding(bus(&send.bus)?, audio::Decibels(send.gain_db).gain()))
-        })
-    };
-    let mut strips = Vec::with_capacity(master.0 + 1);
-    let mut frames = 0;
-    for track in &session.tracks {
-        let (source, channels) = match &track.source {
-            TrackSource::Audio { file } => {
-                let recording = recording(file, rate, &mut builder.built)?;
-                frames = frames.max(recording.frames() as u64);
-                let channels = recording.channel_count();
-                (Source::Recording(recording), channels)
-            }
-            TrackSource::Midi { file, select } => {
-                let song = song(file)?;
-                let own = song.tempo_map();
-                // A fixed tempo replaces the file's own map; notes keep their ticks.
-                let map = if matches!(session.tempo, Tempo::Fixed(_)) { &tempo } else { own };
-                frames = frames.max(song.end_frame(map, rate));
-                (Source::Events(song.events(Select { track: select.track, channel: select.channel }, map, rate)), 0)
-            }
-        };
-        let id = StripId(strips.len());
-        let chain = build::chain(id, &track.name, &track.chain, channels, &mut builder, reporter)?;
-        strips.push(route(Strip::new(&track.name, source, chain, level(&track.strip)), &track.strip)?);
-    }
-    for bus in &session.busses {
-        let chain = build::chain(StripId(strips.len()), &bus.name, &bus.chain, 2, &mut builder, reporter)?;
-        strips.push(route(Strip::new(&bus.name, Source::Sum(2), chain, level(&bus.strip)), &bus.strip)?);
-    }
-    let chain = build::chain(master, "master", &session.master, 2, &mut builder, reporter)?;
-    let gain = audio::Decibels(session.master_gain_db).gain();
-    strips.push(Strip::new("master", Source::Sum(2), chain, Level::Stereo { gain, pan: 0.0 }));
-    Ok(Desk { strips, built: builder.built, tempo, frames })
-}
-
-fn level(settings: &Settings) -> Level {
-    Level::Stereo { gain: audio::Decibels(settings.gain_db).gain(), pan: settings.pan / 100.0 }
-}
-
-fn song(path: &Path) -> Result<Song, BuildError> {
-    Song::read(path).map_err(|error| refusal(Phase::Load, None, error))
-}
-
-/// A recording at the session's rate.
-fn recording(path: &Path, rate: SampleRate, built: &mut Built) -> Result<Buffer, BuildError> {
-    let recording = audio::read::read(path).map_err(|error| refusal(Phase::Load, None, error))?;
-    if recording.sample_rate == rate {
-        return Ok(recording.buffer);
-    }
-    let from = recording.sample_rate;
-    built.warnings.push(format!("{}: resampled from {} Hz to {} Hz", path.display(), from.0, rate.0));
-    audio::resample::resample(&recording.buffer, from, rate)
-        .map_err(|error| refusal(Phase::Load, None, format!("{}: {error}", path.display())))
+    Tap { strip, point, end }
 }

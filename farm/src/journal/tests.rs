@@ -10,8 +10,9 @@ fn rendered() -> Box<Rendered> {
     Box::new(Rendered {
         files: vec![],
         devices: vec![],
+        stems_differ: None,
         warnings,
-        timings: Timings { load: 0.1, render: 2.5, write: 1e-7 },
+        timings: Timings { load: 0.1, render: 2.5, write: 1e-7, process: 7, models_parsed: 1 },
         strict: Some(jobs::strict::Strict::Full),
     })
 }

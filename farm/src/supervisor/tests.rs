@@ -36,7 +36,14 @@ fn task(number: u32) -> Task {
 }
 
 fn rendered() -> Box<Rendered> {
-    Box::new(Rendered { files: vec![], devices: vec![], warnings: vec![], timings: Timings::default(), strict: None })
+    Box::new(Rendered {
+        files: vec![],
+        devices: vec![],
+        stems_differ: None,
+        warnings: vec![],
+        timings: Timings::default(),
+        strict: None,
+    })
 }
 
 fn refusal(retry: bool, stop_run: bool) -> FromWorker {

@@ -179,7 +179,14 @@ fn render(connection: &mut UnixStream, task: &Task, attempt: u32) {
     }
     publish(task);
     let timings = Timings::default();
-    let rendered = Box::new(Rendered { files: vec![], devices: vec![], warnings: vec![], timings, strict: None });
+    let rendered = Box::new(Rendered {
+        files: vec![],
+        devices: vec![],
+        stems_differ: None,
+        warnings: vec![],
+        timings,
+        strict: None,
+    });
     say(connection, &FromWorker::Finished { rendered });
     say(connection, &FromWorker::Phase { phase: Phase::Destroy, device });
     match manner {
