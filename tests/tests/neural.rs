@@ -1,5 +1,6 @@
 //! Neural amps and pedals through the command: files, gains, knobs, rates, and what is told of them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -105,6 +106,18 @@ fn a_stereo_take_needs_a_policy_and_dual_mono_plays_each_side_by_itself() {
     assert_eq!(both.len(), 2);
     assert_eq!(both[0], read_wav(&place.path("left.wav"))[0]);
     assert!(largest_difference(&both[0], &both[1]) > 1e-3);
+
+    // A recurrent model plays both sides together.
+    place.write("plus.json", pedal());
+    job(&place, "  - { name: pedal, chain: [{ rnn: plus.json, offset: 0.5, channels: dual_mono }] }");
+    place.run(&["render", "job.yaml"]).expect(0);
+    place.run(&["apply", "left/a.wav", "left.wav", "--bits", "32f", "--device", "rnn:plus.json@Offset=0.5"]).expect(0);
+    let both = read_wav(&place.path("out/pedal/both.wav"));
+    assert_eq!(both[0], read_wav(&place.path("left.wav"))[0]);
+    assert!(largest_difference(&both[0], &both[1]) > 1e-3);
+    let manifest = place.manifest("out/manifest.jsonl");
+    let line = manifest.iter().find(|line| line["path"] == "pedal/both.wav").unwrap();
+    assert_eq!(line["warnings"], json!(["tone: rnn: one instance for each channel"]));
 }
 
 #[test]
@@ -162,6 +175,7 @@ fn what_is_wrong_with_a_model_is_told_before_anything_renders() {
     place.write("slow.nam", times(1.0, 44_100, Value::Null));
     place.write("nan.nam", times(1.0, 48_000, Value::Null).replace("[1.0]", "[NaN]"));
     place.write("notes.nam", "these are notes");
+    place.write("plus.json", pedal());
     for (device, words) in [
         (
             "{ nam: plain.nam, input: calibrated, on_missing: error }",
@@ -170,7 +184,8 @@ fn what_is_wrong_with_a_model_is_told_before_anything_renders() {
         ("{ nam: slow.nam, resample: refuse }", &["44100 Hz", "48000 Hz", "resample"]),
         ("{ nam: nan.nam }", &["nan.nam", "not a number"]),
         ("{ nam: notes.nam }", &["notes.nam", "the file is not JSON"]),
-        ("{ rnn: plain.nam }", &["plain.nam", "no model"]),
+        ("{ rnn: plain.nam }", &["plain.nam", "a model of Neural Amp Modeler", "write nam in place of rnn"]),
+        ("{ nam: plus.json }", &["plus.json", "a recurrent model", "write rnn in place of nam"]),
         ("{ nam: none.nam }", &["job.yaml:5:", "there is no model file none.nam"]),
         ("{ nam: plain.nam, input: calibratd }", &["job.yaml:5:", "calibratd"]),
         ("{ nam: plain.nam, knob: 3 }", &["job.yaml:5:", "no parameter \"knob\""]),
@@ -265,7 +280,7 @@ fn a_model_tells_of_itself() {
 }
 
 #[test]
-fn fifty_amps_and_four_cabinets_are_two_hundred_files() {
+fn fifty_amps_and_four_cabinets_are_two_hundred_files_and_each_worker_parses_an_amp_once() {
     let place = Place::new();
     place.wav("di/guitar.wav", 48_000, &[sine(48_000, 196.0, 0.4, 24_000)]);
     for cabinet in 0..4 {
@@ -276,21 +291,33 @@ fn fifty_amps_and_four_cabinets_are_two_hundred_files() {
         place.write(&format!("tones/amps/{amp}.nam"), wavenet(amp));
         for cabinet in 0..4 {
             let chain = format!("[{{ nam: amps/{amp}.nam }}, {{ cabinet: ir/{cabinet}.wav }}]");
-            place.write(&format!("tones/{amp}-{cabinet}.yaml"), format!("tonemill: 1\nchain: {chain}\n"));
+            // Cabinet after cabinet, so that every amp comes back after all the others.
+            place.write(&format!("tones/{cabinet}-{amp}.yaml"), format!("tonemill: 1\nchain: {chain}\n"));
         }
     }
     job(&place, "  - tones/*.yaml");
     place.run(&["render", "job.yaml", "--workers", "2"]).expect(0);
     let files = place.sound_files("out");
     assert_eq!(files.len(), 200);
-    let different: std::collections::BTreeSet<&Vec<u8>> = files.values().collect();
+    let different: BTreeSet<&Vec<u8>> = files.values().collect();
     assert_eq!(different.len(), 200, "no two tones sound the same");
+    // By process: the amps that it played, and how many files it parsed for that.
+    let mut workers: BTreeMap<u64, (BTreeSet<String>, u64)> = BTreeMap::new();
     for line in place.manifest("out/manifest.jsonl") {
         assert_eq!(
-            (&line["file"]["frames"], &line["file"]["silent"]),
-            (&json!(24_000), &json!(false)),
+            (&line["file"]["frames"], &line["file"]["silent"], &line["attempts"]),
+            (&json!(24_000), &json!(false), &json!(1)),
             "{}",
             line["path"]
         );
+        let (amps, parsed) = workers.entry(line["timings"]["process"].as_u64().unwrap()).or_default();
+        let mut sources = line["sources"].as_array().unwrap().iter().filter_map(|source| source["path"].as_str());
+        amps.insert(sources.find(|path| path.ends_with(".nam")).unwrap().to_owned());
+        *parsed += line["timings"]["models_parsed"].as_u64().unwrap_or(0);
     }
+    for (process, (amps, parsed)) in &workers {
+        assert_eq!(*parsed, amps.len() as u64, "worker {process} played {} amps", amps.len());
+    }
+    let all: u64 = workers.values().map(|(_, parsed)| parsed).sum();
+    assert!(all < 200, "{} workers parsed {all} files and shared none", workers.len());
 }
