@@ -267,8 +267,16 @@ fn pieces() -> impl Strategy<Value = String> {
     ]
 }
 
+/// So many random cases, or as many times that as `TONEMILL_FUZZ` says: `TONEMILL_FUZZ=100 cargo test -p tonemill-neural
+/// damage` is a long search for files that break a parser.
+fn cases(count: u32) -> ProptestConfig {
+    let times =
+        std::env::var("TONEMILL_FUZZ").map_or(1, |times| times.parse().expect("TONEMILL_FUZZ is a whole number"));
+    ProptestConfig::with_cases(count * times)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(cases(3000))]
 
     #[test]
     fn no_mixture_of_pieces_makes_the_parser_panic(

@@ -201,6 +201,14 @@ fn at_index<'a>(value: &'a mut Value, index: &mut usize) -> Option<&'a mut Value
     }
 }
 
+/// So many random cases, or as many times that as `TONEMILL_FUZZ` says: `TONEMILL_FUZZ=100 cargo test -p tonemill-neural
+/// damage` is a long search for files that break a parser.
+fn cases(count: u32) -> ProptestConfig {
+    let times =
+        std::env::var("TONEMILL_FUZZ").map_or(1, |times| times.parse().expect("TONEMILL_FUZZ is a whole number"));
+    ProptestConfig::with_cases(count * times)
+}
+
 /// Either an error, or a network that plays.
 fn refused_or_played(bytes: &[u8]) {
     match Model::parse(bytes) {
@@ -228,7 +236,7 @@ fn files_with_damaged_bytes_are_refused_or_played_without_a_panic() {
     for whole in samples().iter().map(Value::to_string) {
         assert!(Model::parse(whole.as_bytes()).is_ok());
         let edits = prop::collection::vec((0..whole.len(), prop::option::of(any::<u8>()), 0..8usize), 1..6);
-        proptest!(ProptestConfig::with_cases(1000), |(edits in edits)| {
+        proptest!(cases(1000), |(edits in edits)| {
             let mut bytes = whole.as_bytes().to_vec();
             for (at, new, drop) in edits {
                 let at = at.min(bytes.len());
@@ -256,7 +264,7 @@ fn files_with_damaged_values_are_refused_or_played_without_a_panic() {
     ];
     for whole in samples() {
         let edits = prop::collection::vec((0..200usize, value.clone()), 1..3);
-        proptest!(ProptestConfig::with_cases(1000), |(edits in edits)| {
+        proptest!(cases(1000), |(edits in edits)| {
             let mut file = whole.clone();
             for (mut index, value) in edits {
                 if let Some(place) = at_index(&mut file, &mut index) {
