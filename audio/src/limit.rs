@@ -53,7 +53,8 @@ impl Limiter {
         let frames = |seconds: f64| (seconds * sample_rate.hz()).round().max(3.0) as usize;
         let first = Stage::new(channels, sample_rate, frames(limiting.lookahead_seconds.clamp(0.000_5, 0.05)));
         let second = Stage::new(channels, sample_rate, frames(0.001));
-        let gains = VecDeque::from(vec![ONE; second.latency]);
+        let mut gains = VecDeque::with_capacity(second.latency + PIECE);
+        gains.resize(second.latency, ONE);
         let mut limiter = Limiter { sample_rate, first, second, gains, least: 1.0 };
         limiter.set_ceiling(limiting.ceiling_dbtp);
         limiter.set_release(limiting.release_seconds);
@@ -145,6 +146,12 @@ impl Stage {
     /// A stage whose gain falls over `fall` frames.
     fn new(channels: usize, sample_rate: SampleRate, fall: usize) -> Stage {
         let between = Between::new(sample_rate);
+        // Processing must not take memory, so there is room for a piece behind the past from the start.
+        let room = |latency: usize| {
+            let mut past = Vec::with_capacity(latency + PIECE);
+            past.resize(latency, 0.0);
+            past
+        };
         // The gain rests at its lowest for as long as the peak's interpolation is wide.
         let hold = between.side();
         let averages = [fall.div_ceil(3), (fall + 1) / 3, fall / 3 + 2].map(Average::new);
@@ -154,11 +161,11 @@ impl Stage {
             ceiling: 1.0,
             recovery: 0,
             latency,
-            past: vec![vec![0.0; latency]; channels],
+            past: (0..channels).map(|_| room(latency)).collect(),
             lowest: Lowest::new(fall + 2 * hold),
             recovering: ONE,
             averages,
-            gains: Vec::new(),
+            gains: Vec::with_capacity(PIECE),
             between,
         }
     }
@@ -213,9 +220,13 @@ impl Stage {
 
     fn reset(&mut self) {
         self.past.iter_mut().for_each(|past| past.fill(0.0));
-        self.lowest = Lowest::new(self.lowest.length);
+        self.lowest.candidates.clear();
+        self.lowest.count = 0;
         self.recovering = ONE;
-        self.averages.iter_mut().for_each(|average| *average = Average::new(average.past.len()));
+        for average in &mut self.averages {
+            average.past.fill(ONE);
+            average.sum = ONE * average.past.len() as u64;
+        }
         self.gains.clear();
     }
 }

@@ -46,6 +46,7 @@ mod gate;
 mod impulse;
 mod kaiser;
 mod lane;
+mod limiter;
 mod nam;
 mod network;
 mod oversample;
@@ -70,8 +71,21 @@ const DEFAULT_IMPULSE: &str = "cabinet-4x12";
 const DEFAULT_SOUNDFONT: &str = "tonemill";
 const DEFAULT_AMP: &str = "chump";
 
-const NAMES: &[&str] =
-    &["gain", "pan", "soundfont", "cabinet", "eq", "compressor", "gate", "delay", "drive", "reverb", "nam", "rnn"];
+const NAMES: &[&str] = &[
+    "gain",
+    "pan",
+    "soundfont",
+    "cabinet",
+    "eq",
+    "compressor",
+    "gate",
+    "delay",
+    "drive",
+    "reverb",
+    "nam",
+    "rnn",
+    "limiter",
+];
 
 /// Who a built-in is.
 fn info(name: &str) -> DeviceInfo {
@@ -121,6 +135,7 @@ pub fn create(name: &str, assets: &BTreeMap<String, Asset>) -> Result<Box<dyn De
         "cabinet" => Box::new(cabinet::Cabinet::new(asset::of_role(assets, IMPULSE_ROLE, DEFAULT_IMPULSE))?),
         "eq" => Box::new(eq::Eq),
         "compressor" => Box::new(compressor::Compressor),
+        "limiter" => Box::new(limiter::Limiter),
         "gate" => Box::new(gate::Gate),
         "delay" => Box::new(delay::Delay),
         "drive" => Box::new(drive::Drive),

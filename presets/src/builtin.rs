@@ -42,6 +42,7 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { name: "reverb", main: Main::Nothing, assets: &[] },
     Builtin { name: "nam", main: Main::Asset(MODEL), assets: &[MODEL] },
     Builtin { name: "rnn", main: Main::Asset(MODEL), assets: &[MODEL] },
+    Builtin { name: "limiter", main: Main::Parameter("Ceiling"), assets: &[] },
 ];
 
 /// The built-in of that name.

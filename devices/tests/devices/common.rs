@@ -55,8 +55,21 @@ pub fn with_changes(device: &dyn Device, events: &mut Vec<Timed>) {
 #[test]
 fn every_listed_device_can_be_made_and_is_called_so() {
     let names: Vec<String> = devices::list().into_iter().map(|info| info.id).collect();
-    let expected =
-        ["gain", "pan", "soundfont", "cabinet", "eq", "compressor", "gate", "delay", "drive", "reverb", "nam", "rnn"];
+    let expected = [
+        "gain",
+        "pan",
+        "soundfont",
+        "cabinet",
+        "eq",
+        "compressor",
+        "gate",
+        "delay",
+        "drive",
+        "reverb",
+        "nam",
+        "rnn",
+        "limiter",
+    ];
     assert_eq!(names, expected);
     // An rnn plays a file; all others can do without.
     for info in devices::list().into_iter().filter(|info| info.id != "rnn") {
@@ -71,7 +84,7 @@ fn an_unknown_name_is_refused_with_what_may_have_been_meant() {
     assert_eq!(
         error.to_string(),
         "cannot load builtin:compresor: there is no built-in device of that name; did you mean \"compressor\"? There \
-         are: gain, pan, soundfont, cabinet, eq, compressor, gate, delay, drive, reverb, nam, rnn"
+         are: gain, pan, soundfont, cabinet, eq, compressor, gate, delay, drive, reverb, nam, rnn, limiter"
     );
 }
 

@@ -11,6 +11,7 @@ mod dynamics;
 mod eq;
 mod level;
 mod library;
+mod limiter;
 mod neural;
 mod rig;
 mod soundfont;
