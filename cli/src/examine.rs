@@ -4,8 +4,10 @@ use std::path::Path;
 
 use farm::Cause;
 use jobs::catalogue::search;
+use jobs::hash::Hashes;
 use jobs::message::{Examination, FromWorker, ToWorker};
 use jobs::plan::{ExamineError, Examiner, FindError};
+use jobs::probe::Latency;
 use jobs::task::AudioSettings;
 use presets::document::{Collector, Place};
 use presets::file::PlacedDevice;
@@ -14,6 +16,7 @@ use presets::{DeviceSetup, PluginFile, PluginFormat};
 
 use crate::Trouble;
 use crate::apply::{COMMAND_LINE, told};
+use crate::verdicts;
 use crate::workers::{self, Asking};
 
 /// Examines devices in a worker process, one at a time.
@@ -48,6 +51,11 @@ impl Examiner for InWorker<'_> {
                 _ => died(mishap.to_string()),
             },
         }
+    }
+
+    fn latency(&mut self, setup: &DeviceSetup, audio: AudioSettings) -> Option<Latency> {
+        let mut store = verdicts::store().ok()?;
+        verdicts::of(setup, audio, &mut Hashes::default(), &mut store)?.findings.latency
     }
 }
 

@@ -13,6 +13,7 @@ use super::examiner::{ExamineError, Examiner, locate};
 use super::sources::{Files, Sources};
 use crate::channels::{ChannelError, channels, may_begin, plan_step};
 use crate::message::{Examination, ResolvedSetting, SettingProblem};
+use crate::probe::TrueLatency;
 use crate::task::{AudioSettings, Source};
 
 /// What is known of the devices of a planning.
@@ -135,6 +136,7 @@ impl<'a> Devices<'a> {
             Ok(examination) => {
                 check_sidechain(examination, device, collector);
                 freeze(&mut setup, examination, device, collector);
+                self.measured(&mut setup, &examination.info.name, device, collector);
                 self.follow(&mut setup, examination, device, found.files, &mut found.sources, collector);
                 step(examination, device, signal.channels, notes, signal.of, collector)
             }
@@ -251,6 +253,35 @@ impl<'a> Devices<'a> {
         for path in missing {
             let path = path.display();
             self.warn(format!("{}: the state of {name} refers to {path}, and there is no such file", device.place));
+        }
+    }
+
+    /// Sets the latency that probing has shown, where the preset asks for that.
+    fn measured(&mut self, setup: &mut DeviceSetup, name: &str, device: &PlacedDevice, collector: &Collector) {
+        let Some(place) = &device.measured else { return };
+        let Some(latency) = self.examiner.latency(setup, self.audio) else {
+            let AudioSettings { sample_rate, block_size } = self.audio;
+            let message = format!(
+                "the latency of {name} has not been measured with these settings at {} Hz in blocks of {block_size}",
+                sample_rate.0
+            );
+            collector.mistake_with(place, message, "Probe it with tonemill plugins probe, or write the frames.");
+            return;
+        };
+        match latency.measured {
+            // What it says lies within its answer, and is what its maker means.
+            _ if latency.right == Some(true) => setup.latency = Some(latency.reported),
+            TrueLatency::Frames { frames, .. } => setup.latency = Some(frames.max(0.0).round() as u64),
+            other => {
+                let why = match other {
+                    TrueLatency::NothingGoesIn => "nothing goes in",
+                    TrueLatency::Silent => "nothing comes out",
+                    TrueLatency::Echo { .. } => "what comes out looks like an echo",
+                    _ => "what comes out is spread over time",
+                };
+                let message = format!("the latency of {name} could not be measured: {why}");
+                collector.mistake_with(place, message, "Write the frames, or leave latency away.");
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use presets::{DeviceSetup, PluginFile, PluginFormat, spec};
 
 use crate::catalogue::search::MOST_SIMILAR;
 use crate::message::Examination;
+use crate::probe::Latency;
 use crate::task::AudioSettings;
 
 /// Looks at devices, so that the planner loads none.
@@ -25,6 +26,10 @@ pub trait Examiner {
         audio: AudioSettings,
         signal: Option<usize>,
     ) -> Result<Examination, ExamineError>;
+
+    /// What probing has shown of the latency of a device whose plugin is found and whose settings are ids and numbers;
+    /// `None` where it has not been probed like this.
+    fn latency(&mut self, setup: &DeviceSetup, audio: AudioSettings) -> Option<Latency>;
 }
 
 /// Why an id or name leads to no plugin.

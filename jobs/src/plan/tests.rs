@@ -5,7 +5,7 @@ mod mistakes;
 
 use audio::device::ProcessMode;
 use bench::{Bench, FUZZ_CLASS};
-use presets::{DeviceSpec, PluginFile, Setting, Value};
+use presets::{DeviceSpec, Link, PluginFile, Setting, Value};
 
 use super::*;
 use crate::task::{Deliver, Length, Render, Tempo, TrackSource};
@@ -58,6 +58,38 @@ fn every_input_goes_through_every_tone_tone_by_tone() {
     assert_eq!(roles, ["input", "asset"]);
     assert_eq!(plan.tasks[2].sources[1].blake3, crate::hash::of_text("impulse"));
     assert!(plan.header.warnings.is_empty());
+}
+
+#[test]
+fn a_chain_in_a_plan_forks_where_its_preset_does() {
+    let bench = tones_bench();
+    bench.write("plugins/Fuzz.clap", "binary");
+    let chain = "[{ gain: 1 }, { parallel: [{ clap: Fuzz, channels: downmix, params: { Drive: 40 % } }, ../warm.yaml], dry: 0 }]";
+    bench.write("warm.yaml", "tonemill: 1\nchain: [{ wet: 25 %, chain: [{ gain: 3 }] }]\n");
+    bench.write("tones/loud.yaml", &format!("tonemill: 1\nchain: {chain}\n"));
+    let plan = bench.plan(TONES).unwrap();
+    let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
+    let [_, Link::Parallel { parallel }] = tone.chain.as_slice() else { panic!("the chain forks: {:?}", tone.chain) };
+    assert_eq!(parallel.iter().map(|branch| branch.chain.len()).collect::<Vec<_>>(), [0, 1, 1]);
+    let devices = plan.tasks[2].render.devices();
+    let settings: Vec<&str> = devices.iter().flat_map(|setup| &setup.params).map(|s| s.parameter.as_str()).collect();
+    assert_eq!(settings, ["#0", "#11", "#0"], "devices of branches are frozen as all others");
+    let again: Task = serde_json::from_str(&serde_json::to_string(&plan.tasks[2]).unwrap()).unwrap();
+    assert_eq!(again, plan.tasks[2]);
+    bench.write("warm.yaml", "tonemill: 1\nchain: [{ wet: 26 %, chain: [{ gain: 3 }] }]\n");
+    assert_ne!(bench.plan(TONES).unwrap().tasks[2].key, plan.tasks[2].key, "levels of branches decide the sound");
+}
+
+#[test]
+fn a_latency_that_was_measured_is_put_into_the_plan() {
+    let bench = tones_bench();
+    bench.write("plugins/Fuzz.clap", "binary");
+    bench.write("tones/loud.yaml", "tonemill: 1\nchain: [{ clap: Fuzz, latency: measured }]\n");
+    let plan = bench.plan(TONES).unwrap();
+    assert_eq!(plan.tasks[2].render.devices()[0].latency, Some(100));
+    bench.write("tones/loud.yaml", "tonemill: 1\nchain: [{ gain: 0, latency: measured }]\n");
+    let told = bench.plan(TONES).unwrap_err();
+    assert!(told.contains("loud.yaml:2:29: the latency of gain has not been measured"), "{told}");
 }
 
 #[test]

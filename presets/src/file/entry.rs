@@ -172,7 +172,12 @@ impl<'c> Parts<'c> {
             self.device.setup.sidechain = sidechain(node, self.collector);
             self.device.sidechain = node.place.clone();
         }
-        self.device.setup.latency = fields.whole("latency", 0..=MOST_LATENCY);
+        match fields.get("latency") {
+            Some(node) if node.scalar().is_some_and(|scalar| scalar.text == "measured") => {
+                self.device.measured = Some(node.place.clone());
+            }
+            _ => self.device.setup.latency = fields.whole("latency", 0..=MOST_LATENCY),
+        }
     }
 
     /// Files of a plugin, by its own names for them.

@@ -103,6 +103,8 @@ pub struct PlacedDevice {
     pub channels: Place,
     /// Where the sidechain stands, likewise.
     pub sidechain: Place,
+    /// Where it is said that the device is as late as its probing has shown, if it is.
+    pub measured: Option<Place>,
 }
 
 impl PlacedDevice {
@@ -116,6 +118,7 @@ impl PlacedDevice {
             preset: place.clone(),
             channels: place.clone(),
             sidechain: place.clone(),
+            measured: None,
             place,
             setup,
         }

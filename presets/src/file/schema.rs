@@ -152,6 +152,11 @@ fn common() -> Map<String, Value> {
         "state": { "description": "A state saved before, relative to this file.", "type": "string" },
         "preset": { "description": "A file in the device's own preset format, relative to this file.", "type": "string" },
         "channels": { "$ref": "#/$defs/policy" },
+        "sidechain": true,
+        "latency": {
+            "description": "By how much it is late, in frames, where that is known better than it says; or what its probing has measured.",
+            "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "measured" }],
+        },
     });
     match common {
         Value::Object(map) => map,
