@@ -11,6 +11,8 @@ use crate::template::Template;
 
 /// Most seconds that a render may last: a day.
 pub(crate) const MOST_SECONDS: f64 = 86_400.0;
+/// A frame at the lowest rate takes less.
+const LEAST_SECONDS: f64 = 0.001;
 /// How long a tail may be where the job does not say.
 const TAIL: f64 = 10.0;
 const LATER: &[&str] = &["also", "annotations"];
@@ -90,10 +92,10 @@ fn length(node: &Node, collector: &Collector) -> Option<Length> {
         }
         _ => {
             let length = seconds("length", node, 0.0..=MOST_SECONDS, collector)?;
-            if length == 0.0 {
+            if length < LEAST_SECONDS {
                 collector.mistake_with(
                     &node.place,
-                    "length = 0 leaves nothing to hear",
+                    format!("length = {} leaves nothing to hear", node.shown()),
                     "Write match, tail or a time.",
                 );
                 return None;

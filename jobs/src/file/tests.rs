@@ -99,6 +99,17 @@ fn a_field_of_another_kind_of_sound_is_a_mistake() {
 }
 
 #[test]
+fn lengths_and_names_that_are_none_are_mistakes() {
+    for length in ["0 s", "0.01 ms"] {
+        let told = output(&format!("path: o.wav, length: {length}")).unwrap_err();
+        assert!(told.contains("leaves nothing to hear"), "{told}");
+    }
+    assert!(output("path: o.wav, length: 1 ms").is_ok());
+    let told = session("  tracks: { '': { audio: a.wav } }").unwrap_err();
+    assert!(told.starts_with("jobs/night.yaml:3:13: a track or bus has no name."), "{told}");
+}
+
+#[test]
 fn a_wrong_level_is_told_once() {
     let told = output("path: o.wav, normalize: { peak: loud }").unwrap_err();
     assert_eq!(told.lines().count(), 1, "{told}");

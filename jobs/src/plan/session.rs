@@ -83,6 +83,15 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
     let Some(deliveries) = deliveries(&rules.deliver, form, &render, &naming, &builder.collector) else { return };
     let mut files = Vec::new();
     for (name, deliver, mut file) in deliveries {
+        if let Deliver::Without { without, .. } = &deliver
+            && !render.tracks.iter().any(|t| !without.contains(&t.name) && reaches_master(&render, &t.strip, without))
+        {
+            builder.devices.warnings.push(format!(
+                "{}: no track is heard in {name}. A bus stands there for the tracks that go into it, not for what is \
+                 sent to it; deliver: [busses] has a bus alone.",
+                naming.label
+            ));
+        }
         if matches!(deliver, Deliver::Mix | Deliver::Without { premaster: false, .. }) {
             file.levels = file.levels.or(form.master.levels);
         }
@@ -211,6 +220,15 @@ fn deliveries(
         }
     }
     (collector.len() == before).then_some(found)
+}
+
+/// Whether what leaves a strip comes to the master by busses other than these.
+fn reaches_master(render: &SessionRender, strip: &Strip, without: &[String]) -> bool {
+    let through = |name: &String| {
+        let bus = render.busses.iter().find(|bus| bus.name == *name && !without.contains(name));
+        bus.is_some_and(|bus| reaches_master(render, &bus.strip, without))
+    };
+    strip.bus.as_ref().is_none_or(through) || strip.sends.iter().any(|send| through(&send.bus))
 }
 
 /// The tracks and busses that a mix of some does without.
@@ -447,6 +465,17 @@ fn notes(builder: &mut Builder<'_>, form: &MidiForm, optional: bool, clock: &Clo
     if performance.onsets.is_empty() {
         if optional {
             return Notes::Nothing;
+        }
+        let report = &performance.report;
+        let lost = [
+            (report.out_of_range.len(), "transposed beyond all keys"),
+            (report.unmapped.len(), "not named by keys, and unmapped drops those"),
+        ];
+        if let Some((count, why)) = lost.into_iter().find(|(count, _)| *count > 0) {
+            let message =
+                format!("no note of {shown} is left: {count} of them {} {why}", if count == 1 { "is" } else { "are" });
+            collector.mistake_with(&form.chosen, message, "Correct transpose or keys.");
+            return Notes::Mistake;
         }
         let channels: Vec<String> = form.part.channels.iter().map(|channel| (channel + 1).to_string()).collect();
         let of = match (channels.as_slice(), form.part.programs.as_slice()) {

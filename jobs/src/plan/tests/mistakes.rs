@@ -336,6 +336,14 @@ fn what_is_for_another_kind_of_track_is_told() {
             "4:49: channels are those of a recording, and track a has none. Of notes, write midi: { file: song.mid, channel: 10 }.",
         ),
         (
+            "midi: { file: song.mid, transpose: 127 }, instrument: keys.yaml",
+            "4:24: no note of song.mid is left: 1 of them is transposed beyond all keys. Correct transpose or keys.",
+        ),
+        (
+            "midi: { file: song.mid, keys: { 36: 35 }, unmapped: drop }, instrument: keys.yaml",
+            "4:24: no note of song.mid is left: 1 of them is not named by keys, and unmapped drops those. Correct transpose or keys.",
+        ),
+        (
             "midi: { file: song.mid, transpose: 1.5 }, instrument: keys.yaml",
             "4:45: transpose = 1.5 is not a whole number of semitones. Write one such as -12.",
         ),
