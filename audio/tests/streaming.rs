@@ -1,5 +1,7 @@
 //! Recordings of every format come in pieces as they come whole, and what is held of them does not grow.
 
+mod files;
+
 use std::fs::File;
 
 use tonemill_audio::format::{Container, Depth, FileFormat};
@@ -7,33 +9,9 @@ use tonemill_audio::read::{ReadProblem, open, open_bytes, read_bytes};
 use tonemill_audio::write::Writer;
 use tonemill_audio::{Buffer, SampleRate};
 
-fn files() -> Vec<(String, Vec<u8>)> {
-    let folder = tempfile::tempdir().unwrap();
-    let mut files = vec![
-        ("mp3".to_owned(), include_bytes!("files/tones.mp3").to_vec()),
-        ("ogg".to_owned(), include_bytes!("files/tones.ogg").to_vec()),
-    ];
-    for (container, depth) in [
-        (Container::Wav, Depth::Int16),
-        (Container::Wav, Depth::Int24),
-        (Container::Wav, Depth::Float32),
-        (Container::Flac, Depth::Int16),
-        (Container::Flac, Depth::Int24),
-    ] {
-        let path = folder.path().join("file");
-        let format = FileFormat { container, depth };
-        let mut writer = Writer::create(File::create(&path).unwrap(), format, SampleRate(44_100), 2, 1).unwrap();
-        let channel = |f: f32| (0..12_345).map(|n| 0.4 * (n as f32 * f).sin()).collect();
-        writer.write(&Buffer::from_channels(vec![channel(0.05), channel(0.031)])).unwrap();
-        writer.finish().unwrap();
-        files.push((format!("{container:?} {depth:?}"), std::fs::read(&path).unwrap()));
-    }
-    files
-}
-
 #[test]
 fn pieces_of_any_size_are_the_whole_and_silence_follows() {
-    for (name, bytes) in files() {
+    for (name, bytes) in files::of_every_kind(12_345) {
         let whole = read_bytes(&name, bytes.clone()).unwrap();
         for size in [1, 100, 1_152, 5_000, 100_000] {
             let (mut stream, rate) = open_bytes(&name, bytes.clone()).unwrap();
@@ -54,7 +32,7 @@ fn pieces_of_any_size_are_the_whole_and_silence_follows() {
 #[test]
 fn a_file_is_read_by_its_handle_though_its_name_is_taken_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files() {
+    for (name, bytes) in files::of_every_kind(12_345) {
         let path = folder.path().join("file");
         std::fs::write(&path, &bytes).unwrap();
         let (mut stream, _) = open(&path).unwrap();
@@ -86,7 +64,7 @@ fn what_is_wrong_with_the_sound_fails_the_piece_that_holds_it() {
     }
 
     // A changed bit in FLAC costs a frame or breaks the checksum of the whole, which shows at the latest at the end.
-    let (name, mut flac) = files().pop().unwrap();
+    let (name, mut flac) = files::of_every_kind(12_345).pop().unwrap();
     let at = flac.len() / 2;
     flac[at] ^= 1;
     let (mut stream, _) = open_bytes(&name, flac).unwrap();

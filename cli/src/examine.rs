@@ -45,11 +45,10 @@ impl Examiner for InWorker<'_> {
         match self.asking.ask(ToWorker::Examine { setup: Box::new(setup.clone()), audio, signal }) {
             Ok(FromWorker::Examined(examination)) => Ok(*examination),
             Ok(_) => died("the worker answered something else".to_owned()),
-            Err(mishap) => match &mishap.cause {
-                Cause::Refused { failure } => Err(ExamineError::Refused { reason: failure.reason.clone() }),
-                Cause::StartFailed { .. } => Err(ExamineError::Refused { reason: mishap.to_string() }),
-                _ => died(mishap.to_string()),
-            },
+            Err(mishap) if matches!(mishap.cause, Cause::Refused { .. } | Cause::StartFailed { .. }) => {
+                Err(ExamineError::Refused { reason: mishap.reason() })
+            }
+            Err(mishap) => died(mishap.reason()),
         }
     }
 

@@ -127,8 +127,7 @@ fn measure(
     arguments: &ProbeArguments,
     asking: &Asking,
 ) -> Result<Vec<(usize, Probed)>, Trouble> {
-    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = arguments.workers.map_or_else(processors, std::num::NonZero::get).min(work.len());
+    let workers = workers::count(arguments.workers).min(work.len());
     let total = work.len();
     let command = workers::command(&arguments.process)?;
     // Each question gets a fresh process.

@@ -125,10 +125,7 @@ impl Drop for WorkFolder {
 
 /// What went wrong in a worker, with the last lines that it printed.
 pub(crate) fn words(mishap: &Mishap) -> String {
-    let mut words = match &mishap.cause {
-        Cause::Refused { failure } => failure.reason.clone(),
-        _ => mishap.to_string(),
-    };
+    let mut words = mishap.reason();
     for line in &mishap.stderr {
         words += &format!("\n    | {line}");
     }

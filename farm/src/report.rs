@@ -145,6 +145,16 @@ impl fmt::Display for Report {
     }
 }
 
+impl Mishap {
+    /// What happened, as briefly as can be: where the worker survived and says why it cannot, its words alone.
+    pub fn reason(&self) -> String {
+        match &self.cause {
+            Cause::Refused { failure } => failure.reason.clone(),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Mishap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = match &self.device {

@@ -149,7 +149,9 @@ impl Glob {
         hidden: bool,
         found: &mut Vec<Match>,
     ) -> Result<(), (PathBuf, std::io::Error)> {
-        let entries = match fs::read_dir(folder) {
+        // The folder of a job that is named without one is written as nothing, which the system does not open.
+        let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = match fs::read_dir(listed) {
             Ok(entries) => entries,
             // A missing folder holds nothing; the caller says that nothing was found.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -163,7 +165,7 @@ impl Glob {
             if name.starts_with('.') && !hidden {
                 continue;
             }
-            let path = entry.path();
+            let path = folder.join(name);
             let here = format!("{below}{name}");
             if path.is_dir() {
                 if depth > 0 {
@@ -271,6 +273,13 @@ mod tests {
         assert_eq!(found("[!b-z].*", tree.path()), ["a.wav"]);
         assert_eq!(found("in/c.wav", tree.path()), ["in/c.wav"]);
         assert_eq!(found("missing/*.wav", tree.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_pattern_without_a_folder_is_looked_for_where_the_process_is() {
+        let found = Glob::parse("Cargo.{kind}").unwrap().find(Path::new("")).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!((found[0].path.as_path(), found[0].captures["kind"].as_str()), (Path::new("Cargo.toml"), "toml"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub mod resume;
 pub mod strict;
 pub mod task;
 pub mod template;
-mod whole;
+pub mod whole;
 
 /// The version of job, preset, plan and manifest files that this build reads and writes.
 pub const FORMAT_VERSION: u32 = 1;

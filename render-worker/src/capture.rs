@@ -36,7 +36,7 @@ pub(crate) fn capture(
     let mut state = None;
     if let Some(bytes) = bytes {
         reporter.phase(Phase::Write, None)?;
-        if let Err(error) = publish::whole(path, &bytes) {
+        if let Err(error) = publish::bytes(path, &bytes) {
             return examine::refuse(reporter, Phase::Write, &name, &error.to_string());
         }
         let blake3 = blake3::hash(&bytes).to_hex().to_string();

@@ -124,9 +124,7 @@ impl Probe<'_> {
         against: &[std::path::PathBuf],
         reporter: &mut Reporter,
     ) -> Result<Vec<Comparison>, BuildError> {
-        let mut player = self.fresh(reporter)?;
-        let played = player.play_standard(reporter)?;
-        player.destroy(reporter)?;
+        let played = self.fresh(reporter)?.play_out(reporter)?;
         if let Some(keep) = keep {
             played.keep(keep)?;
         }
@@ -135,12 +133,8 @@ impl Probe<'_> {
 
     fn twice(&self, against: &std::path::Path, reporter: &mut Reporter) -> Result<Vec<Comparison>, BuildError> {
         let kept = Played::kept(against)?;
-        let mut one = || -> Result<Comparison, BuildError> {
-            let mut player = self.fresh(reporter)?;
-            let played = player.play_standard(reporter)?;
-            player.destroy(reporter)?;
-            Ok(played.beside(&kept))
-        };
+        let mut one =
+            || -> Result<Comparison, BuildError> { Ok(self.fresh(reporter)?.play_out(reporter)?.beside(&kept)) };
         Ok(vec![one()?, one()?])
     }
 
@@ -152,7 +146,8 @@ impl Probe<'_> {
         let mut compared = Vec::new();
 
         let mut player = Player::of(device, self.audio, reporter)?;
-        compared.push(player.play_standard(reporter)?.beside(&kept));
+        // What comes out now is nobody's: saving a state leaves traces in some devices.
+        player.play_standard(reporter)?;
         let mut player = self.again(player, &remembered, reporter)?;
         compared.push(player.play_standard(reporter)?.beside(&kept));
         let mut different = player.different();
@@ -175,73 +170,73 @@ impl Probe<'_> {
 
     fn state(&self, against: &std::path::Path, reporter: &mut Reporter) -> Result<Trip, BuildError> {
         let kept = Played::kept(against)?;
-        let (mut device, _) = build::configured(self.setup, reporter)?;
         let mut trip = Trip { bytes: None, as_set: None, moved: None, bytes_equal: None, refused: None };
-        let Some(state) = save(device.as_mut(), reporter)? else { return Ok(trip) };
-        trip.bytes = Some(state.len() as u64);
-        let other = match self.with_state(&state, reporter)? {
-            Ok(other) => other,
-            Err(refused) => return Ok(Trip { refused: Some(refused), ..trip }),
-        };
-        trip.as_set = Some(other.played.beside(&kept));
-        trip.bytes_equal = Some(other.saved.as_ref() == Some(&state));
-
+        let (device, _) = build::configured(self.setup, reporter)?;
         let moved = moved(&device.parameters(), device.as_ref());
+        let Some(state) = save(device, reporter)? else { return Ok(trip) };
+        trip.bytes = Some(state.len() as u64);
+        match self.carried(&state, reporter)? {
+            Ok(carried) => {
+                trip.as_set = Some(carried.played.beside(&kept));
+                trip.bytes_equal = Some(carried.saved.as_ref() == Some(&state));
+            }
+            Err(refused) => return Ok(Trip { refused: Some(refused), ..trip }),
+        }
         if moved.is_empty() {
-            reporter.phase(Phase::Destroy, None)?;
             return Ok(trip);
         }
-        // Values that were never meant together, such as a bank without its program, may be refused: then there is no
-        // state to carry over.
-        let (played, state) = match self.with_values(device, &moved, reporter) {
-            Err(BuildError::Task(failure)) if failure.phase != Phase::Save => return Ok(trip),
-            other => other?,
+        let device = match self.set(&moved, reporter) {
+            Ok(device) => device,
+            // Values that were never meant together, such as a bank without its program, may be refused: then there is
+            // no state to carry over.
+            Err(BuildError::Task(failure)) if failure.phase == Phase::Configure => return Ok(trip),
+            Err(error) => return Err(error),
         };
-        match state.as_ref().map(|state| self.with_state(state, reporter)).transpose()? {
-            Some(Ok(other)) => {
-                trip.moved = Some(other.played.beside(&played));
-                trip.bytes_equal = trip.bytes_equal.map(|equal| equal && other.saved == state);
+        let played = Player::of(device, self.audio, reporter)?.play_out(reporter)?;
+        let Some(state) = save(self.set(&moved, reporter)?, reporter)? else { return Ok(trip) };
+        match self.carried(&state, reporter)? {
+            Ok(carried) => {
+                trip.moved = Some(carried.played.beside(&played));
+                trip.bytes_equal = trip.bytes_equal.map(|equal| equal && carried.saved == Some(state));
             }
-            Some(Err(refused)) => trip.refused = Some(refused),
-            None => {}
+            Err(refused) => trip.refused = Some(refused),
         }
         Ok(trip)
     }
 
-    /// What comes out of a device with these values, and its state.
-    fn with_values(
-        &self,
-        mut device: Box<dyn Device>,
-        values: &[(ParameterId, f64)],
-        reporter: &mut Reporter,
-    ) -> Result<(Played, Option<Vec<u8>>), BuildError> {
+    /// A fresh instance with these values.
+    fn set(&self, values: &[(ParameterId, f64)], reporter: &mut Reporter) -> Result<Box<dyn Device>, BuildError> {
+        let (mut device, _) = build::configured(self.setup, reporter)?;
         let name = device.info().name.clone();
         reporter.phase(Phase::Configure, Some(&name))?;
         for (id, value) in values {
             device.set_value(*id, *value).map_err(|error| refusal(Phase::Configure, Some(&name), error))?;
         }
-        let state = save(device.as_mut(), reporter)?;
-        let mut player = Player::of(device, self.audio, reporter)?;
-        let played = player.play_standard(reporter)?;
-        player.destroy(reporter)?;
-        Ok((played, state))
+        Ok(device)
+    }
+
+    /// What becomes of a state in fresh instances, one that plays and one that is saved; or why it is refused.
+    fn carried(&self, state: &[u8], reporter: &mut Reporter) -> Result<Result<Carried, String>, BuildError> {
+        let device = match self.with_state(state, reporter)? {
+            Ok(device) => device,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let played = Player::of(device, self.audio, reporter)?.play_out(reporter)?;
+        Ok(match self.with_state(state, reporter)? {
+            Ok(device) => Ok(Carried { played, saved: save(device, reporter)? }),
+            Err(refused) => Err(refused),
+        })
     }
 
     /// A fresh instance that gets all it knows from a state, or why it refuses it.
-    fn with_state(&self, state: &[u8], reporter: &mut Reporter) -> Result<Result<Carried, String>, BuildError> {
+    fn with_state(&self, state: &[u8], reporter: &mut Reporter) -> Result<Result<Box<dyn Device>, String>, BuildError> {
         let label = configure::label(self.setup);
         reporter.phase(Phase::Load, Some(&label))?;
         let created = configure::create(self.setup);
         let mut device = created.map_err(|error| refusal(Phase::Load, Some(&label), error))?;
         reporter.phase(Phase::Configure, Some(&label))?;
-        if let Err(error) = device.load_state(state) {
-            return Ok(Err(error.to_string()));
-        }
-        let saved = save(device.as_mut(), reporter)?;
-        let mut player = Player::of(device, self.audio, reporter)?;
-        let played = player.play_standard(reporter)?;
-        player.destroy(reporter)?;
-        Ok(Ok(Carried { played, saved }))
+        let loaded = device.load_state(state).map_err(|error| error.to_string());
+        Ok(loaded.map(|()| device))
     }
 
     fn layouts(&self, reporter: &mut Reporter) -> Result<Vec<Layout>, BuildError> {
@@ -309,21 +304,23 @@ impl Probe<'_> {
     }
 }
 
-/// What an instance made of a state.
+/// What instances make of a state.
 struct Carried {
     played: Played,
     saved: Option<Vec<u8>>,
 }
 
-/// The state of a device; `None` where it has none beside its parameters.
-fn save(device: &mut dyn Device, reporter: &mut Reporter) -> Result<Option<Vec<u8>>, BuildError> {
+/// The state of a device, which is destroyed then; `None` where it has none beside its parameters.
+fn save(mut device: Box<dyn Device>, reporter: &mut Reporter) -> Result<Option<Vec<u8>>, BuildError> {
     let name = device.info().name.clone();
     reporter.phase(Phase::Save, Some(&name))?;
-    match device.save_state() {
-        Ok(state) => Ok(Some(state)),
-        Err(DeviceError::Stateless(_)) => Ok(None),
-        Err(error) => Err(refusal(Phase::Save, Some(&name), error)),
-    }
+    let state = match device.save_state() {
+        Ok(state) => Some(state),
+        Err(DeviceError::Stateless(_)) => None,
+        Err(error) => return Err(refusal(Phase::Save, Some(&name), error)),
+    };
+    reporter.phase(Phase::Destroy, Some(&name))?;
+    Ok(state)
 }
 
 /// Another value for each parameter that may be drawn, away from what it is and from its ends.

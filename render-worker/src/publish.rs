@@ -13,6 +13,7 @@ use audio::write::{WriteError, Writer};
 use audio::{Buffer, SampleRate};
 use jobs::manifest::{FinishRecord, RenderedFile};
 use jobs::task::Output;
+use jobs::whole;
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -160,8 +161,7 @@ impl Unfinished {
             Ok(bytes)
         });
         let bytes = system("read back", &partial, read)?;
-        system("rename to its final name", &partial, fs::rename(&partial, &path))?;
-        sync_folder(&path)?;
+        system("rename to its final name", &partial, whole::name(&partial, &path))?;
         let file = RenderedFile {
             path,
             bytes,
@@ -252,28 +252,8 @@ impl Stream for Kept {
 }
 
 /// Writes bytes as a file. What stands under that name is replaced; where writing fails, nothing is left behind.
-pub(crate) fn whole(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
-    let partial = jobs::task::partial_path(path);
-    let write = || {
-        let mut file = system("create", &partial, File::create(&partial))?;
-        system("write", &partial, file.write_all(bytes))?;
-        system("sync", &partial, file.sync_all())?;
-        system("rename to its final name", &partial, fs::rename(&partial, path))?;
-        sync_folder(path)
-    };
-    write().inspect_err(|_| {
-        // The error at hand says more than that this one failed too.
-        let _ = fs::remove_file(&partial);
-    })
-}
-
-/// A rename is lasting once its folder is on the disk.
-fn sync_folder(path: &Path) -> Result<(), PublishError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    system("sync the folder", folder, File::open(folder).and_then(|folder| folder.sync_all()))
+pub(crate) fn bytes(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    system("write", path, whole::write(path, |file| file.write_all(bytes)))
 }
 
 fn system<T>(step: &'static str, path: &Path, result: io::Result<T>) -> Result<T, PublishError> {

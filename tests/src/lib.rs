@@ -197,6 +197,12 @@ impl Place {
     }
 }
 
+/// A fixture plugin as the command line names it, with settings behind it.
+pub fn fixture(id: &str, settings: &str) -> String {
+    let mark = if settings.is_empty() { "" } else { "@" };
+    format!("clap:{}#org.tonemill.fixture.{id}{mark}{settings}", fixtures().display())
+}
+
 /// Every file below a folder, sorted.
 pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -1,13 +1,7 @@
 //! Devices as files: captured, shown, applied again.
 
 use serde_json::Value;
-use tonemill_tests::{Place, Ran, files_below, fixtures, sine};
-
-/// A fixture in one line, with settings behind it.
-fn fixture(id: &str, settings: &str) -> String {
-    let mark = if settings.is_empty() { "" } else { "@" };
-    format!("clap:{}#org.tonemill.fixture.{id}{mark}{settings}", fixtures().display())
-}
+use tonemill_tests::{Place, Ran, files_below, fixture, fixtures, sine};
 
 /// Names of all files in the place.
 fn files(place: &Place) -> Vec<String> {

@@ -43,7 +43,7 @@ fn chains_beside_each_other_meet_at_the_frame_and_keep_their_levels() {
         assert!((f64::from(side[1000]) - expected).abs() < 1e-7, "{} instead of {expected}", side[1000]);
     }
     let line = &place.manifest("out/manifest.jsonl")[0];
-    assert_eq!(line["file"]["latency"].as_u64(), Some(5 + 480), "the longest way decides");
+    assert_eq!(line["file"]["latency_removed"].as_u64(), Some(5 + 480), "the longest way decides");
     let names: Vec<&str> = line["devices"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap()).collect();
     assert_eq!(names.len(), 6, "every device of every branch is in the manifest: {names:?}");
 }

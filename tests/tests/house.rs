@@ -1,9 +1,11 @@
 //! The house: which crate may use which, and under which licences everything stands.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
+use tonemill_tests::files_below;
 
 /// The arrows that the house allows: a crate and all that it may use.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -107,21 +109,12 @@ fn only_the_host_the_fixtures_and_one_file_of_simd_may_be_unsafe() {
     let workspace = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).unwrap();
     assert!(workspace.contains("unsafe_code = \"forbid\""));
     let neural = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../neural");
-    let mut folders = vec![neural.clone()];
-    let mut allowing = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs")
-                && std::fs::read_to_string(&path).unwrap().contains("unsafe_code")
-            {
-                allowing.push(path.strip_prefix(&neural).unwrap().to_owned());
-            }
-        }
-    }
-    assert_eq!(allowing, [std::path::Path::new(SIMD)], "files of neural that lift the ban on unsafe code");
+    let is_allowing = |path: &PathBuf| {
+        path.extension().is_some_and(|extension| extension == "rs")
+            && std::fs::read_to_string(path).unwrap().contains("unsafe_code")
+    };
+    let allowing: Vec<PathBuf> = files_below(&neural).into_iter().filter(is_allowing).collect();
+    assert_eq!(allowing, [neural.join(SIMD)], "files of neural that lift the ban on unsafe code");
 }
 
 /// Tests cannot see by a value that it is missing: one of their own dependencies turns it on for all of them.

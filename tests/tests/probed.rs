@@ -3,13 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tonemill_tests::{Place, Ran, files_below, fixtures, sine};
-
-/// A fixture in one line, with settings behind it.
-fn fixture(id: &str, settings: &str) -> String {
-    let mark = if settings.is_empty() { "" } else { "@" };
-    format!("clap:{}#org.tonemill.fixture.{id}{mark}{settings}", fixtures().display())
-}
+use tonemill_tests::{Place, Ran, files_below, fixture, fixtures, sine};
 
 /// Probes devices and gives their verdicts in the same order.
 fn probe(place: &Place, specs: &[String], status: i32) -> Vec<Value> {
@@ -32,6 +26,7 @@ fn each_finding_is_told_of_the_plugin_that_shows_it_and_of_no_other() {
         "each-instance",
         "each-process",
         "keeps-sound",
+        "worn-by-saving",
         "block-size",
         "forgetful",
         "runaway",
@@ -57,7 +52,10 @@ fn each_finding_is_told_of_the_plugin_that_shows_it_and_of_no_other() {
         |claim: &dyn Fn(&Value) -> bool| -> Vec<&str> { ids.iter().copied().filter(|id| claim(by_id[id])).collect() };
     assert_eq!(those(&|v| v["equal_in_process"] == false), ["each-instance"]);
     assert_eq!(those(&|v| v["equal_in_processes"] == false), ["each-process"]);
-    assert_eq!(those(&|v| v["reset_safe"] == false), ["each-instance", "each-process", "keeps-sound"]);
+    assert_eq!(
+        those(&|v| v["reset_safe"] == false),
+        ["each-instance", "each-process", "keeps-sound", "worn-by-saving"]
+    );
     assert_eq!(those(&|v| v["blocks"]["equal"] == false), ["block-size"]);
     assert_eq!(those(&|v| v["blocks"]["equal"] == Value::Null), ["each-process"]);
     assert_eq!(those(&|v| v["state"]["equal_sound"] == false), ["forgetful"]);

@@ -58,10 +58,7 @@ fn midi(messages: &[(u16, &[u8])]) -> Vec<u8> {
         track.extend(*bytes);
     }
     track.extend([0, 0xff, 0x2f, 0]);
-    let mut file = b"MThd\0\0\0\x06\0\0\0\x01\x01\xe0MTrk".to_vec();
-    file.extend((track.len() as u32).to_be_bytes());
-    file.extend(track);
-    file
+    tonemill_tests::midi(0, 480, &[&track])
 }
 
 /// The first frame at which any channel is louder than this.

@@ -33,8 +33,8 @@ const FIXED: usize = 602;
 const UNKNOWN: i16 = 0x7fff;
 
 impl Broadcast {
-    /// Fails where a text has no place in the chunk.
-    pub(super) fn check(&self) -> Result<(), WriteError> {
+    /// Fails with [`WriteError::Broadcast`] where a text has no place in the chunk.
+    pub fn check(&self) -> Result<(), WriteError> {
         for (field, text, most) in [
             ("description", &self.description, 256),
             ("originator", &self.originator, 32),

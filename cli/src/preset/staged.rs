@@ -1,10 +1,11 @@
 //! Several files that get their final names together.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jobs::task::partial_path;
+use jobs::whole;
 
 /// A file that is complete under another name before it gets its own. Dropped before that, it leaves nothing behind.
 pub(super) struct Staged {
@@ -21,9 +22,7 @@ impl Staged {
 
     /// Writes its content and brings it to the disk.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = File::create(&self.partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()
+        whole::complete(&self.partial, |file| file.write_all(bytes))
     }
 
     /// What stood under its name, kept until all is done.
@@ -56,9 +55,7 @@ fn name(file: &Staged) -> io::Result<()> {
     // One that a killed process has left says nothing about what stands there now.
     missing_is_fine(fs::remove_file(file.before()))?;
     missing_is_fine(fs::copy(&file.path, file.before()).map(|_| ()))?;
-    fs::rename(&file.partial, &file.path)?;
-    // A rename is lasting once its folder is on the disk.
-    File::open(file.path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    whole::name(&file.partial, &file.path)
 }
 
 fn missing_is_fine(result: io::Result<()>) -> io::Result<()> {
@@ -75,6 +72,8 @@ fn take_back(file: &Staged) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn folder(name: &str) -> PathBuf {

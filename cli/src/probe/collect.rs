@@ -1,14 +1,11 @@
 //! All scripts of one device, each in a process of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use audio::device::DeviceInfo;
 use farm::{Cause, Client};
 use jobs::message::{FromWorker, ToWorker};
-use jobs::probe::{
-    Comparison, Held, Identity, Key, Layout, Measured, Mishap, OTHER_BLOCKS, Outcomes, Script, Survey, Trip, Verdict,
-    judge,
-};
+use jobs::probe::{Comparison, Identity, Key, Measured, Mishap, OTHER_BLOCKS, Outcomes, Script, Verdict, judge};
 use jobs::task::AudioSettings;
 use presets::DeviceSetup;
 
@@ -53,7 +50,11 @@ struct Asker<'a> {
 impl Asker<'_> {
     fn all(&mut self) -> Outcomes {
         let kept = self.folder.join("kept");
-        let mut outcomes = Outcomes { survey: Some(self.survey(&kept)), ..Outcomes::default() };
+        let survey = self.ask(self.audio, Script::Survey { keep: kept.clone() }, |measured| match measured {
+            Measured::Survey(survey) => Some(*survey),
+            _ => None,
+        });
+        let mut outcomes = Outcomes { survey: Some(survey), ..Outcomes::default() };
         if matches!(outcomes.survey, Some(Ok(_))) {
             outcomes.again = Some(self.compared(self.audio, Script::Play { keep: None, against: vec![kept.clone()] }));
             let mut before = vec![kept.clone()];
@@ -68,70 +69,47 @@ impl Asker<'_> {
             }
             outcomes.twice = Some(self.compared(self.audio, Script::Twice { against: kept.clone() }));
             outcomes.reset = Some(self.compared(self.audio, Script::Reset { against: kept.clone() }));
-            outcomes.state = Some(self.state(kept));
-            outcomes.layouts = Some(self.layouts());
-            outcomes.memory = Some(self.memory());
+            outcomes.state = Some(self.ask(self.audio, Script::State { against: kept }, |measured| match measured {
+                Measured::State(trip) => Some(trip),
+                _ => None,
+            }));
+            outcomes.layouts = Some(self.ask(self.audio, Script::Layouts, |measured| match measured {
+                Measured::Layouts(layouts) => Some(layouts),
+                _ => None,
+            }));
+            outcomes.memory = Some(self.ask(self.audio, Script::Memory, |measured| match measured {
+                Measured::Held(held) => Some(held),
+                _ => None,
+            }));
         }
         outcomes
     }
 
-    fn ask(&mut self, audio: AudioSettings, script: Script) -> Result<Measured, Mishap> {
+    /// Carries one script out; `take` picks its kind of answer.
+    fn ask<T>(
+        &mut self,
+        audio: AudioSettings,
+        script: Script,
+        take: impl FnOnce(Measured) -> Option<T>,
+    ) -> Result<T, Mishap> {
         let during = script.words().to_owned();
-        match self.client.ask(ToWorker::Probe { setup: Box::new(self.setup.clone()), audio, script }) {
-            Ok(FromWorker::Probed(measured)) => Ok(*measured),
-            Ok(_) => Err(nonsense(&during)),
+        let answer = self.client.ask(ToWorker::Probe { setup: Box::new(self.setup.clone()), audio, script });
+        let taken = match answer {
+            Ok(FromWorker::Probed(measured)) => take(*measured),
+            Ok(_) => None,
             Err(mishap) => {
-                let (what, fatal) = match &mishap.cause {
-                    Cause::Refused { failure } => (failure.reason.clone(), false),
-                    _ => (mishap.to_string(), true),
-                };
-                Err(Mishap { during, phase: mishap.phase, what, fatal })
+                let fatal = !matches!(mishap.cause, Cause::Refused { .. });
+                return Err(Mishap { during, phase: mishap.phase, what: mishap.reason(), fatal });
             }
-        }
-    }
-
-    fn survey(&mut self, kept: &Path) -> Result<Survey, Mishap> {
-        let script = Script::Survey { keep: kept.to_owned() };
-        let during = script.words();
-        match self.ask(self.audio, script)? {
-            Measured::Survey(survey) => Ok(*survey),
-            _ => Err(nonsense(during)),
-        }
+        };
+        let what = "the worker answered something else".to_owned();
+        taken.ok_or(Mishap { during, phase: None, what, fatal: false })
     }
 
     fn compared(&mut self, audio: AudioSettings, script: Script) -> Result<Vec<Comparison>, Mishap> {
-        let during = script.words();
-        match self.ask(audio, script)? {
-            Measured::Compared(comparisons) => Ok(comparisons),
-            _ => Err(nonsense(during)),
-        }
+        self.ask(audio, script, |measured| match measured {
+            Measured::Compared(comparisons) => Some(comparisons),
+            _ => None,
+        })
     }
-
-    fn state(&mut self, against: PathBuf) -> Result<Trip, Mishap> {
-        let script = Script::State { against };
-        let during = script.words();
-        match self.ask(self.audio, script)? {
-            Measured::State(trip) => Ok(trip),
-            _ => Err(nonsense(during)),
-        }
-    }
-
-    fn layouts(&mut self) -> Result<Vec<Layout>, Mishap> {
-        match self.ask(self.audio, Script::Layouts)? {
-            Measured::Layouts(layouts) => Ok(layouts),
-            _ => Err(nonsense(Script::Layouts.words())),
-        }
-    }
-
-    fn memory(&mut self) -> Result<Held, Mishap> {
-        match self.ask(self.audio, Script::Memory)? {
-            Measured::Held(held) => Ok(held),
-            _ => Err(nonsense(Script::Memory.words())),
-        }
-    }
-}
-
-fn nonsense(during: &str) -> Mishap {
-    let what = "the worker answered something else".to_owned();
-    Mishap { during: during.to_owned(), phase: None, what, fatal: false }
 }

@@ -104,7 +104,7 @@ fn lane(entry: &Entry, sends: &[&str], collector: &Collector) -> Option<LaneForm
             Some(bus) if sends.contains(&bus) => LaneTarget::Send(bus.to_owned()),
             Some(bus) => {
                 let message = format!("there is no send to \"{bus}\" here");
-                collector.mistake_with(&key.place, message, format!("Write sends: {{ {bus}: -inf dB }} too."));
+                collector.mistake_with(&key.place, message, format!("Write sends: {{ {bus}: 0 dB }} too."));
                 return None;
             }
             None => LaneTarget::Parameter(ParameterName::parse(name)),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use presets::document::{Collector, Entry, Fields, Kind, Located, Node, Place, seconds, text, whole};
+use presets::document::{Collector, Entry, Fields, Kind, Located, Node, Place, number, seconds, text, whole};
 use score::{Gap, KeyMap, Overlaps, Part, ProgramChoice, ToChannels, Unmapped, Velocity, VelocityCurve};
 
 use crate::task::ChannelPick;
@@ -77,7 +77,7 @@ pub(super) fn decode(node: &Node, folder: &Path, collector: &Collector) -> Optio
         channels: fields.get("channel").map_or_else(Vec::new, |node| channels(node, collector)),
         programs: fields.get("programs").map_or_else(Vec::new, |node| programs(node, collector)),
         key_map: fields.get("keys").and_then(|node| keys(node, collector)),
-        transpose: fields.number("transpose", -127.0..=127.0).map_or(0, |semitones| semitones.round() as i8),
+        transpose: fields.get("transpose").and_then(|node| semitones(node, collector)).unwrap_or(0),
         transpose_drums: fields.boolean("transpose_drums").unwrap_or(false),
         velocity: fields.get("velocity").and_then(|node| velocity(node, collector)).unwrap_or_default(),
         overlaps: fields.choice("overlaps", &[("keep", Overlaps::Keep), ("cut", Overlaps::Cut)]).unwrap_or_default(),
@@ -118,6 +118,16 @@ fn several(node: &Node) -> &[Node] {
 fn channels(node: &Node, collector: &Collector) -> Vec<u8> {
     let channel = |node| whole("channel", node, 1..=16, collector).map(|channel| channel as u8 - 1);
     several(node).iter().filter_map(channel).collect()
+}
+
+fn semitones(node: &Node, collector: &Collector) -> Option<i8> {
+    let semitones = number("transpose", node, -127.0..=127.0, collector)?;
+    if semitones.fract() != 0.0 {
+        let message = format!("transpose = {} is not a whole number of semitones", node.shown());
+        collector.mistake_with(&node.place, message, "Write one such as -12.");
+        return None;
+    }
+    Some(semitones as i8)
 }
 
 /// Programs from 1, one by one or from one to another: `[1-8, 12]`.

@@ -7,6 +7,9 @@
 
 mod automation;
 mod chain;
+mod deliver;
+mod encoding;
+mod levels;
 mod midi;
 mod output;
 mod routing;
@@ -22,8 +25,12 @@ use audio::SampleRate;
 use presets::document::{Collector, Document, Fields, Mistakes, Node};
 
 pub use automation::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
+pub use deliver::{Delivery, DeliveryKind, Heard};
+pub use encoding::FileRules;
+pub use levels::LevelRules;
 pub use midi::{MidiForm, TrackChoice};
-pub use output::{Collision, Delivery, DeliveryKind, FileRules, Heard, LevelRules, OutputRules};
+pub(crate) use output::MOST_SECONDS;
+pub use output::{Collision, OutputRules};
 pub use schema::schema;
 pub use session::{BusForm, MasterForm, SessionForm, SourceForm, TempoForm, TrackForm};
 pub use songs::{SongList, SongsForm};

@@ -5,9 +5,16 @@ use presets::document::{Collector, Entry, Place, did_you_mean, similar};
 /// The name that stands for the sum behind all busses.
 pub(super) const MASTER: &str = "master";
 
-/// Tells names that tracks and busses share, or that mean the master.
+/// Tells names that are none, that tracks and busses share, or that mean the master.
 pub(super) fn check_names(tracks: &[Entry], busses: &[Entry], collector: &Collector) {
     for Entry { key, .. } in tracks.iter().chain(busses) {
+        if key.value.trim().is_empty() {
+            collector.mistake_with(
+                &key.place,
+                "a track or bus has no name",
+                "Give it one: messages and files call it by that.",
+            );
+        }
         if key.value == MASTER {
             let message = "no track or bus can be called master";
             collector.mistake_with(&key.place, message, "Settings of the master stand beside tracks: master: {}.");

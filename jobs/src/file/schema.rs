@@ -158,9 +158,10 @@ fn common() -> Value {
                         "description": { "$ref": "#/$defs/text" },
                         "originator": { "$ref": "#/$defs/text" },
                         "reference": { "$ref": "#/$defs/text" },
-                        "date": { "$ref": "#/$defs/text" },
-                        "time": { "$ref": "#/$defs/text" },
+                        "date": { "type": "string", "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$" },
+                        "time": { "type": "string", "pattern": "^([0-9]{2}:[0-9]{2}:[0-9]{2})?$" },
                         "time_reference": { "type": "integer", "minimum": 0 },
+                        "coding_history": { "$ref": "#/$defs/text" },
                     },
                     "additionalProperties": false,
                 },
@@ -210,7 +211,7 @@ fn midi() -> Value {
                                     "additionalProperties": { "type": "integer", "minimum": 0, "maximum": 127 },
                                 },
                                 "unmapped": { "enum": ["keep", "drop"] },
-                                "transpose": { "description": "Semitones.", "type": "number", "minimum": -127, "maximum": 127 },
+                                "transpose": { "description": "Semitones.", "type": "integer", "minimum": -127, "maximum": 127 },
                                 "transpose_drums": { "type": "boolean" },
                                 "velocity": { "type": ["integer", "object"] },
                                 "to_channel": { "type": "integer", "minimum": 1, "maximum": 16 },
@@ -371,7 +372,7 @@ fn session() -> Value {
 
 /// What is written.
 fn output() -> Value {
-    json!({
+    let mut definitions = json!({
         "output": {
             "type": "object",
             "required": ["path"],
@@ -381,17 +382,6 @@ fn output() -> Value {
                     "type": "string",
                     "minLength": 1,
                 },
-                "format": { "enum": ["wav", "flac"] },
-                "bits": { "description": "Default 24.", "enum": [16, 24, "16", "24", "32f"] },
-                "sample_rate": { "$ref": "#/$defs/output_rate" },
-                "loudness": { "$ref": "#/$defs/lufs" },
-                "normalize": { "$ref": "#/$defs/normalize" },
-                "ceiling": { "$ref": "#/$defs/ceiling" },
-                "ceiling_by": { "$ref": "#/$defs/ceiling_by" },
-                "fade_in": { "$ref": "#/$defs/time" },
-                "fade_out": { "$ref": "#/$defs/time" },
-                "trim": { "$ref": "#/$defs/trim" },
-                "bext": { "$ref": "#/$defs/bext" },
                 "length": {
                     "anyOf": [
                         { "enum": ["match", "tail"] },
@@ -434,19 +424,31 @@ fn output() -> Value {
                 "premaster": { "description": "The sum before the master chain.", "type": "boolean" },
                 "at": { "description": "Of stems: before the master, or behind its fader.", "enum": ["premaster", "master"] },
                 "path": { "type": "string", "minLength": 1 },
-                "format": { "enum": ["wav", "flac"] },
-                "bits": { "enum": [16, 24, "16", "24", "32f"] },
-                "sample_rate": { "$ref": "#/$defs/output_rate" },
-                "loudness": { "$ref": "#/$defs/lufs" },
-                "normalize": { "$ref": "#/$defs/normalize" },
-                "ceiling": { "$ref": "#/$defs/ceiling" },
-                "ceiling_by": { "$ref": "#/$defs/ceiling_by" },
-                "fade_in": { "$ref": "#/$defs/time" },
-                "fade_out": { "$ref": "#/$defs/time" },
-                "trim": { "$ref": "#/$defs/trim" },
-                "bext": { "$ref": "#/$defs/bext" },
             },
             "additionalProperties": false,
         },
+    });
+    for of in ["output", "sound"] {
+        if let (Value::Object(all), Value::Object(shared)) = (&mut definitions[of]["properties"], encoding()) {
+            all.extend(shared);
+        }
+    }
+    definitions
+}
+
+/// How files are written: all, or those of one sound.
+fn encoding() -> Value {
+    json!({
+        "format": { "enum": ["wav", "flac"] },
+        "bits": { "description": "Default 24.", "enum": [16, 24, "16", "24", "32f"] },
+        "sample_rate": { "$ref": "#/$defs/output_rate" },
+        "loudness": { "$ref": "#/$defs/lufs" },
+        "normalize": { "$ref": "#/$defs/normalize" },
+        "ceiling": { "$ref": "#/$defs/ceiling" },
+        "ceiling_by": { "$ref": "#/$defs/ceiling_by" },
+        "fade_in": { "$ref": "#/$defs/time" },
+        "fade_out": { "$ref": "#/$defs/time" },
+        "trim": { "$ref": "#/$defs/trim" },
+        "bext": { "$ref": "#/$defs/bext" },
     })
 }

@@ -8,8 +8,8 @@ use score::Position;
 
 use super::automation::{self, ControllerForm, LaneForm};
 use super::chain;
+use super::levels::{LevelRules, level_rules};
 use super::midi::{self, MidiForm};
-use super::output::{LevelRules, level_rules};
 use super::{routing, strip};
 use crate::task::{ChannelPick, Fader, Strip};
 
@@ -266,6 +266,10 @@ fn track(entry: &Entry, folder: &Path, busses: &[&str], any_solo: bool, collecto
         _ => {}
     }
     let plays = matches!(source, Some(SourceForm::Midi(_)) | None);
+    if !plays && fields.get("media").is_none() && fields.get("controllers").is_some() {
+        let message = format!("track {name} has no notes, and so no MIDI controllers");
+        collector.mistake_with(fields.place_of("controllers"), message, "Write automation instead.");
+    }
     let mut devices = Vec::new();
     if let Some(node) = instrument {
         let instrument = chain::decode("instrument", node, folder, collector);
@@ -311,6 +315,11 @@ fn source(
         let message = format!("track {name} has both {kind} and {second}");
         collector.mistake_with(fields.place_of(second), message, "Make two tracks of it.");
         return None;
+    }
+    if !matches!(kind, "audio" | "media") && fields.get("channels").is_some() {
+        let message = format!("channels are those of a recording, and track {name} has none");
+        let help = "Of notes, write midi: { file: song.mid, channel: 10 }.";
+        collector.mistake_with(fields.place_of("channels"), message, help);
     }
     match kind {
         "from" => output_of(node, collector),

@@ -51,6 +51,71 @@ fn output_fields_are_read_in_all_their_forms() {
 }
 
 #[test]
+fn what_is_written_for_all_sounds_can_be_switched_off_for_one() {
+    let rules = output(
+        "path: 'o/{name}.wav', trim: -50, bext: { date: 2026-11-23, time: '12:00:00' }, fade_in: 1 s, \
+                        deliver: [mix, { mix: { trim: false, bext: false, fade_in: 0 s, path: 'o/{name}-2.wav' } }]",
+    );
+    let rules = rules.unwrap();
+    let [all, one] = rules.deliver.as_slice() else { panic!("{rules:?}") };
+    assert_eq!(all.file.finish.trim.map(|trim| trim.threshold_db), Some(-50.0));
+    assert_eq!(
+        all.file.bext.as_ref().map(|bext| (bext.date.as_str(), bext.time.as_str())),
+        Some(("2026-11-23", "12:00:00"))
+    );
+    assert_eq!((one.file.finish.trim, one.file.bext.clone()), (None, None));
+    assert_eq!(one.file.finish.fade_in.map(|fade| fade.seconds), Some(0.0));
+}
+
+#[test]
+fn every_text_of_bext_that_does_not_fit_is_a_mistake_in_its_place() {
+    let told = output("path: o.wav, bext: { description: \"a\\nb\", originator: \u{fc}, date: 23.11.2026, time: 12h }")
+        .unwrap_err();
+    for (part, place) in [
+        ("the description of the Broadcast Wave file holds '\\n'", "4:45"),
+        ("the originator of the Broadcast Wave file holds '\u{fc}'", "4:65"),
+        ("the date of the Broadcast Wave file is \"23.11.2026\", not of the form yyyy-mm-dd", "4:74"),
+        ("the time of the Broadcast Wave file is \"12h\", not of the form hh:mm:ss", "4:92"),
+    ] {
+        let line = format!("jobs/night.yaml:{place}: {part}");
+        assert!(told.contains(&line), "{line}\n{told}");
+    }
+    assert!(output("path: o.flac, bext: { date: today }").is_err());
+}
+
+#[test]
+fn a_field_of_another_kind_of_sound_is_a_mistake() {
+    for (sound, field) in [
+        ("mix: { at: master }", "at"),
+        ("stems: { premaster: true }", "premaster"),
+        ("x: { only: [a], at: master }", "at"),
+    ] {
+        let text = format!(
+            "tonemill: 1\nsession: {{ tracks: {{ a: {{ audio: a.wav }} }} }}\noutput: {{ path: 'o/{{name}}.wav', deliver: [{{ {sound} }}] }}\n"
+        );
+        let told = read_text(&text).unwrap_err();
+        assert!(told.contains(&format!("{field} says nothing about ")) && told.lines().count() == 1, "{told}");
+    }
+}
+
+#[test]
+fn lengths_and_names_that_are_none_are_mistakes() {
+    for length in ["0 s", "0.01 ms"] {
+        let told = output(&format!("path: o.wav, length: {length}")).unwrap_err();
+        assert!(told.contains("leaves nothing to hear"), "{told}");
+    }
+    assert!(output("path: o.wav, length: 1 ms").is_ok());
+    let told = session("  tracks: { '': { audio: a.wav } }").unwrap_err();
+    assert!(told.starts_with("jobs/night.yaml:3:13: a track or bus has no name."), "{told}");
+}
+
+#[test]
+fn a_wrong_level_is_told_once() {
+    let told = output("path: o.wav, normalize: { peak: loud }").unwrap_err();
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
 fn a_session_keeps_its_tracks_in_the_order_written() {
     let session = session(
         "  tempo: 132\n  tracks:\n    zed: { audio: z.wav, gain: -3 dB, pan: -20, sends: { plate: -12 dB } }\n    \

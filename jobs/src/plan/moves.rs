@@ -4,10 +4,10 @@ use audio::SampleRate;
 use audio::device::ParameterId;
 use presets::document::{Collector, Located, Place};
 use presets::{Setting, Value};
-use score::{ControllerMap, Curve, CurvePoint, Division, Position, Scale, Shape, TempoMap};
+use score::{ControllerMap, Curve, CurveError, CurvePoint, Division, Position, Scale, Shape, TempoMap};
 
 use super::devices::{Devices, Frozen, tell};
-use crate::file::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
+use crate::file::{ControllerForm, LaneForm, LaneTarget, MOST_SECONDS, ParameterName, PointForm};
 use crate::message::{Examination, ResolvedSetting, SettingProblem};
 use crate::task::{Controller, Fader, Lane, Moves, Strip};
 
@@ -17,6 +17,8 @@ pub(super) struct Clock {
     pub rate: SampleRate,
     /// Of the MIDI file that keeps time; ticks need one.
     pub division: Option<Division>,
+    /// Notes keep the tempo of their own file.
+    pub of_files: bool,
 }
 
 impl Clock {
@@ -28,7 +30,12 @@ impl Clock {
             None => clock,
         };
         match clock.frame(at.value) {
-            Ok(frame) => Some(frame),
+            Ok(frame) if self.rate.seconds(frame) <= MOST_SECONDS => Some(frame),
+            Ok(_) => {
+                let message = format!("{} is later than a day, the most that is rendered", at.value);
+                collector.mistake(&at.place, message);
+                None
+            }
             Err(error) => {
                 collector.mistake(&at.place, error.to_string());
                 None
@@ -45,7 +52,13 @@ impl Clock {
         match Curve::new(read) {
             Ok(curve) => Some(curve),
             Err(error) => {
-                collector.mistake(&points[0].at.place, error.to_string());
+                let at = match error {
+                    CurveError::Empty => 0,
+                    CurveError::NotFinite { point, .. }
+                    | CurveError::Unsorted { point, .. }
+                    | CurveError::Exponential { point, .. } => point,
+                };
+                collector.mistake(&points[at].at.place, error.to_string());
                 None
             }
         }
@@ -120,6 +133,11 @@ pub(super) fn moves(
         let Some((device, resolved)) = resolve(name, &lane.place, &values, frozen, devices, collector) else {
             continue;
         };
+        if moves.lanes.iter().any(|lane| (lane.device, lane.parameter) == (device, resolved[0].id)) {
+            let message = format!("\"{}\" of one device is moved by two curves", resolved[0].name);
+            collector.mistake_with(&lane.place, message, "Remove one of the two.");
+            continue;
+        }
         let plain: Vec<f64> = resolved.iter().filter_map(plain_value).collect();
         if plain.len() == values.len()
             && let Some(curve) = clock.curve(&lane.points, &plain, collector)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use presets::document::{Collector, Located, Place, did_you_mean, similar};
 use presets::file::PlacedLink;
-use score::{TempoMap, ToChannels};
+use score::{Change, TempoMap, ToChannels};
 
 use super::build::Builder;
 use super::devices::{Frozen, Signal};
@@ -14,11 +14,11 @@ use super::outputs;
 use super::sources::Sources;
 use crate::channels::channels;
 use crate::file::{
-    BusForm, Delivery, DeliveryKind, FileRules, Heard, MidiForm, SessionForm, SourceForm, TempoForm, TrackChoice,
-    TrackForm,
+    BusForm, Delivery, DeliveryKind, FileRules, Heard, MOST_SECONDS, MidiForm, SessionForm, SourceForm,
+    TempoForm, TrackChoice, TrackForm,
 };
 use crate::paths;
-use crate::task::{Bus, Deliver, Master, Render, SessionRender, Strip, Tempo, Track, TrackSource};
+use crate::task::{Bus, Deliver, Length, Master, Render, SessionRender, Strip, Tempo, Track, TrackSource};
 
 /// Quarter notes a minute where nothing says otherwise.
 const TEMPO: f64 = 120.0;
@@ -42,10 +42,16 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
     let Some((tempo, clock)) = tempo(builder, form, &mut sources) else { return };
     // Every part is looked at, so that all mistakes are told, before anything is left out.
     let mut tracks = Vec::new();
+    let mut frames = 0;
+    let mut outputs = BTreeMap::new();
     let before = builder.collector.len();
     for form in form.tracks.iter().filter(|t| !t.muted) {
         match track(builder, form, &clock, &mut sources) {
-            Found::Track(track) => tracks.push(*track),
+            Found::Track(track, found) => {
+                frames = frames.max(found.end);
+                outputs.extend(found.outputs.map(|outputs| (track.name.clone(), outputs)));
+                tracks.push(*track);
+            }
             Found::Nothing => naming.left_out.push(form.name.value.clone()),
             Found::Mistake => {}
         }
@@ -60,7 +66,13 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
         return;
     };
     let render = SessionRender { tempo, tracks, busses, master };
-    if !check(builder, form, &render, &naming) {
+    if !check(builder, form, &render, &outputs, &naming) {
+        return;
+    }
+    if frames == 0 && rules.length == Length::Match {
+        let message =
+            format!("{}: what its tracks play ends where it begins, which leaves nothing to hear", naming.label);
+        builder.collector.mistake_with(&form.place, message, "Say how long it is: output: { length: { tail: 5 s } }.");
         return;
     }
     warn_of_idle_busses(builder, form);
@@ -71,6 +83,15 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
     let Some(deliveries) = deliveries(&rules.deliver, form, &render, &naming, &builder.collector) else { return };
     let mut files = Vec::new();
     for (name, deliver, mut file) in deliveries {
+        if let Deliver::Without { without, .. } = &deliver
+            && !render.tracks.iter().any(|t| !without.contains(&t.name) && reaches_master(&render, &t.strip, without))
+        {
+            builder.devices.warnings.push(format!(
+                "{}: no track is heard in {name}. A bus stands there for the tracks that go into it, not for what is \
+                 sent to it; deliver: [busses] has a bus alone.",
+                naming.label
+            ));
+        }
         if matches!(deliver, Deliver::Mix | Deliver::Without { premaster: false, .. }) {
             file.levels = file.levels.or(form.master.levels);
         }
@@ -93,12 +114,22 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
 }
 
 /// Whether the parts fit together: there is a track, sidechains and outputs name what there is, nobody hears himself.
-fn check(builder: &Builder<'_>, form: &SessionForm, render: &SessionRender, naming: &Naming) -> bool {
+fn check(
+    builder: &Builder<'_>,
+    form: &SessionForm,
+    render: &SessionRender,
+    outputs: &BTreeMap<String, usize>,
+    naming: &Naming,
+) -> bool {
     let before = builder.collector.len();
     let collector = &builder.collector;
     if render.tracks.is_empty() {
-        let message = format!("{}: no track has anything to play", naming.label);
-        collector.mistake_with(&form.place, message, "Give it one, or leave the song out.");
+        // That no track says what it plays, or that all are muted, was told when the job was read.
+        if form.tracks.iter().any(|track| track.source.is_some() && !track.muted) {
+            let message = format!("{}: no track has anything to play", naming.label);
+            collector.mistake_with(&form.place, message, "Give it one, or leave the song out.");
+        }
+        return false;
     }
     let names: Vec<&str> = render.names().collect();
     let chains = render.tracks.iter().map(|t| (t.name.as_str(), &t.chain));
@@ -119,7 +150,7 @@ fn check(builder: &Builder<'_>, form: &SessionForm, render: &SessionRender, nami
         }
     }
     for track in &render.tracks {
-        let TrackSource::Output { of, .. } = &track.source else { continue };
+        let TrackSource::Output { of, bus } = &track.source else { continue };
         let instrument = render.tracks.iter().find(|t| t.name == *of);
         if !instrument.is_some_and(|t| matches!(t.source, TrackSource::Midi { .. })) {
             let message =
@@ -129,6 +160,13 @@ fn check(builder: &Builder<'_>, form: &SessionForm, render: &SessionRender, nami
                 message,
                 "Name one that plays notes, and is not left out.",
             );
+        } else if let Some(count) = outputs.get(of).filter(|count| *bus >= **count) {
+            let message = format!("track {} is output {bus} of \"{of}\", and there is none", track.name);
+            let help = match count {
+                0 | 1 => "Its instrument has one output alone.".to_owned(),
+                count => format!("Beside the first, which is 0, it has those from 1 to {}.", count - 1),
+            };
+            collector.mistake_with(place_of(form, &track.name), message, help);
         }
     }
     if let Err(ring) = render.order() {
@@ -184,6 +222,15 @@ fn deliveries(
     (collector.len() == before).then_some(found)
 }
 
+/// Whether what leaves a strip comes to the master by busses other than these.
+fn reaches_master(render: &SessionRender, strip: &Strip, without: &[String]) -> bool {
+    let through = |name: &String| {
+        let bus = render.busses.iter().find(|bus| bus.name == *name && !without.contains(name));
+        bus.is_some_and(|bus| reaches_master(render, &bus.strip, without))
+    };
+    strip.bus.as_ref().is_none_or(through) || strip.sends.iter().any(|send| through(&send.bus))
+}
+
 /// The tracks and busses that a mix of some does without.
 fn not_heard(
     heard: &Heard,
@@ -229,11 +276,12 @@ fn not_heard(
 
 fn tempo(builder: &mut Builder<'_>, form: &SessionForm, sources: &mut Sources) -> Option<(Tempo, Clock)> {
     let rate = builder.job.audio.sample_rate;
-    let clock = |map| Clock { map, rate, division: None };
+    let clock = |map| Clock { map, rate, division: None, of_files: false };
     // Muted tracks count too: a solo must not change the tempo.
     let mut midi: Vec<&Located<PathBuf>> = Vec::new();
     for track in &form.tracks {
         if let Some(SourceForm::Midi(MidiForm { file, .. })) = &track.source
+            && (!track.optional || file.value.exists())
             && !midi.iter().any(|known| known.value == file.value)
         {
             midi.push(file);
@@ -243,14 +291,20 @@ fn tempo(builder: &mut Builder<'_>, form: &SessionForm, sources: &mut Sources) -
         (TempoForm::Fixed(tempo), _) => {
             return Some((Tempo::Fixed(*tempo), clock(TempoMap::fixed(*tempo).expect("the reader checks its range"))));
         }
-        (TempoForm::Ignore, _) => return Some((Tempo::Ignore, clock(TempoMap::default()))),
-        (TempoForm::Map { tempos, meters }, _) => {
-            let tempos: Vec<_> = tempos.iter().map(|(at, tempo)| (at.value, *tempo)).collect();
-            let meters: Vec<_> = meters.iter().map(|(at, beats, unit)| (at.value, *beats, *unit)).collect();
+        (TempoForm::Ignore, _) => {
+            return Some((Tempo::Ignore, Clock { of_files: true, ..clock(TempoMap::default()) }));
+        }
+        (TempoForm::Map { tempos: of_tempos, meters: of_meters }, _) => {
+            let tempos: Vec<_> = of_tempos.iter().map(|(at, tempo)| (at.value, *tempo)).collect();
+            let meters: Vec<_> = of_meters.iter().map(|(at, beats, unit)| (at.value, *beats, *unit)).collect();
             return match TempoMap::from_changes(&tempos, &meters) {
                 Ok(map) => Some((Tempo::Map { tempos, meters }, clock(map))),
                 Err(error) => {
-                    builder.collector.mistake(&form.place, format!("the tempo cannot be followed: {error}"));
+                    let place = match error.change {
+                        Change::Tempo => &of_tempos[error.entry].0.place,
+                        Change::Meter => &of_meters[error.entry].0.place,
+                    };
+                    builder.collector.mistake(place, format!("the tempo cannot be followed: {error}"));
                     None
                 }
             };
@@ -276,12 +330,20 @@ fn tempo(builder: &mut Builder<'_>, form: &SessionForm, sources: &mut Sources) -
     };
     let (path, source, map, division) = builder.files.tempo(&file.value, &file.place, &builder.collector)?;
     sources.add(source);
-    Some((Tempo::Midi(path), Clock { map, rate, division: Some(division) }))
+    Some((Tempo::Midi(path), Clock { map, rate, division: Some(division), of_files: true }))
+}
+
+/// How far a track reaches.
+struct Extent {
+    /// The frame at which what it plays ends.
+    end: u64,
+    /// Output busses of its instrument, where that could be examined.
+    outputs: Option<usize>,
 }
 
 /// What became of a track.
 enum Found {
-    Track(Box<Track>),
+    Track(Box<Track>, Extent),
     /// It is optional, and there is nothing to play.
     Nothing,
     /// It is told.
@@ -289,29 +351,37 @@ enum Found {
 }
 
 fn track(builder: &mut Builder<'_>, form: &TrackForm, clock: &Clock, sources: &mut Sources) -> Found {
-    if form.optional
-        && let Some(SourceForm::Audio { file, .. } | SourceForm::Midi(MidiForm { file, .. })) = &form.source
-        && !file.value.exists()
-    {
-        return Found::Nothing;
+    if form.optional {
+        let nothing = match &form.source {
+            Some(SourceForm::Audio { file, .. }) => !file.value.exists() || builder.files.is_silent(&file.value),
+            Some(SourceForm::Midi(MidiForm { file, .. })) => {
+                !file.value.exists() || builder.files.is_noteless(&file.value)
+            }
+            Some(SourceForm::Output { .. }) | None => false,
+        };
+        if nothing {
+            return Found::Nothing;
+        }
     }
     let name = &form.name.value;
     let of = format!("track {name}");
     let mut notes_of = NotesOf::default();
+    let mut frames = 0;
     let (source, signal) = match &form.source {
         Some(SourceForm::Audio { file, channels }) => {
             match builder.files.recording(&file.value, &file.place, &builder.collector) {
                 Some((path, shape, source)) => {
                     sources.add(source);
+                    frames = clock.rate.frames(shape.sample_rate.seconds(shape.frames)).max(1);
                     let heard = channels.channels(usize::from(shape.channels));
                     (Some(TrackSource::Audio { file: path, channels: *channels }), Some(heard))
                 }
                 None => (None, None),
             }
         }
-        Some(SourceForm::Midi(midi)) => match notes(builder, midi, form.optional, sources) {
-            Notes::Some(source, of) => {
-                notes_of = of;
+        Some(SourceForm::Midi(midi)) => match notes(builder, midi, form.optional, clock, sources) {
+            Notes::Some(source, of, end) => {
+                (notes_of, frames) = (of, end);
                 (Some(source), Some(0))
             }
             Notes::Nothing => return Found::Nothing,
@@ -324,24 +394,37 @@ fn track(builder: &mut Builder<'_>, form: &TrackForm, clock: &Clock, sources: &m
     // A MIDI track without an instrument was told when the job was read.
     let frozen = chain(builder, &form.chain, signal, &of, &form.name.place, sources);
     let (Some(source), Some(frozen)) = (source, frozen) else { return Found::Mistake };
+    // What is media may be a recording in this song.
+    let has_notes = matches!(source, TrackSource::Midi { .. });
+    let controllers = if has_notes { form.controllers.as_slice() } else { &[] };
     let Builder { devices, collector, .. } = builder;
-    let moves = moves::moves(&form.lanes, &form.controllers, notes_of, &frozen, devices, clock, collector);
+    let moves = moves::moves(&form.lanes, controllers, notes_of, &frozen, devices, clock, collector);
     let mut strip = form.strip.clone();
     moves::strip(&mut strip, &form.lanes, clock, collector);
     let offset = form.offset.as_ref().and_then(|at| clock.frame(at, collector)).unwrap_or(0);
-    Found::Track(Box::new(Track { name: name.clone(), source, offset, chain: frozen.chain, moves, strip }))
+    let end = if frames == 0 { 0 } else { frames.saturating_add(offset) };
+    let seconds = clock.rate.seconds(end);
+    if seconds > MOST_SECONDS {
+        let message =
+            format!("what track {name} plays ends {seconds:.0} s into the music, and no more than a day is rendered");
+        collector.mistake_with(&form.name.place, message, "Correct its offset, its tempo or its file.");
+    }
+    let instrument = frozen.known.first().and_then(|(examined, _)| examined.as_ref().as_ref().ok());
+    let extent = Extent { end, outputs: instrument.map(|examination| examination.ports.outputs.len()) };
+    Found::Track(Box::new(Track { name: name.clone(), source, offset, chain: frozen.chain, moves, strip }), extent)
 }
 
 /// What became of a track's notes.
 #[expect(clippy::large_enum_variant, reason = "it lives for one step of planning")]
 enum Notes {
-    Some(TrackSource, NotesOf),
+    /// With the frame at which they end.
+    Some(TrackSource, NotesOf, u64),
     Nothing,
     Mistake,
 }
 
 /// The notes that a track plays; there must be some, unless it is optional.
-fn notes(builder: &mut Builder<'_>, form: &MidiForm, optional: bool, sources: &mut Sources) -> Notes {
+fn notes(builder: &mut Builder<'_>, form: &MidiForm, optional: bool, clock: &Clock, sources: &mut Sources) -> Notes {
     let MidiForm { file, track, .. } = form;
     let Some((path, song, source)) = builder.files.song(&file.value, &file.place, &builder.collector) else {
         return Notes::Mistake;
@@ -383,6 +466,17 @@ fn notes(builder: &mut Builder<'_>, form: &MidiForm, optional: bool, sources: &m
         if optional {
             return Notes::Nothing;
         }
+        let report = &performance.report;
+        let lost = [
+            (report.out_of_range.len(), "transposed beyond all keys"),
+            (report.unmapped.len(), "not named by keys, and unmapped drops those"),
+        ];
+        if let Some((count, why)) = lost.into_iter().find(|(count, _)| *count > 0) {
+            let message =
+                format!("no note of {shown} is left: {count} of them {} {why}", if count == 1 { "is" } else { "are" });
+            collector.mistake_with(&form.chosen, message, "Correct transpose or keys.");
+            return Notes::Mistake;
+        }
         let channels: Vec<String> = form.part.channels.iter().map(|channel| (channel + 1).to_string()).collect();
         let of = match (channels.as_slice(), form.part.programs.as_slice()) {
             (_, [_, ..]) => " of these programs".to_owned(),
@@ -402,7 +496,8 @@ fn notes(builder: &mut Builder<'_>, form: &MidiForm, optional: bool, sources: &m
         [channel] => Some(*channel),
         _ => Some(first).filter(|_| one),
     };
-    Notes::Some(TrackSource::Midi { file: path, part }, NotesOf { track: number, channel })
+    let end = song.end_frame(if clock.of_files { song.tempo_map() } else { &clock.map }, clock.rate);
+    Notes::Some(TrackSource::Midi { file: path, part }, NotesOf { track: number, channel }, end)
 }
 
 fn bus(builder: &mut Builder<'_>, form: &BusForm, clock: &Clock, sources: &mut Sources) -> Option<Bus> {

@@ -12,7 +12,12 @@ use crate::file::{SongList, SongsWork, session as read_session};
 
 pub(super) fn plan(builder: &mut Builder<'_>, work: &SongsWork) {
     for song in songs(builder, work) {
+        let before = builder.collector.len();
         let (node, left_out) = fill(&work.session, &song, &builder.collector);
+        if builder.collector.len() > before {
+            // What stays in braces would be told again as whatever it is not.
+            continue;
+        }
         let Some(form) = read_session(&node, &builder.job.folder, &builder.collector) else { continue };
         let mut values = BTreeMap::new();
         for Entry { key, value } in &song.values {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use audio::read::Shape;
+use audio::read::{ReadProblem, Shape};
 use presets::document::{Collector, Place, did_you_mean, similar};
-use score::{Division, Song, TempoMap};
+use score::{Division, ScoreProblem, Song, TempoMap};
 
 use crate::hash::Hashes;
 use crate::paths;
@@ -16,9 +16,17 @@ use crate::task::Source;
 #[derive(Default)]
 pub(super) struct Files {
     hashes: Hashes,
-    shapes: HashMap<PathBuf, Result<Shape, String>>,
-    songs: HashMap<PathBuf, Result<Rc<Song>, String>>,
+    shapes: HashMap<PathBuf, Result<Shape, Unusable>>,
+    songs: HashMap<PathBuf, Result<Rc<Song>, Unusable>>,
     tempos: HashMap<PathBuf, Result<(TempoMap, Division), String>>,
+}
+
+/// Why nothing of a file can be played.
+#[derive(Clone)]
+struct Unusable {
+    problem: String,
+    /// It is as it should be, and there is nothing in it.
+    holds_nothing: bool,
 }
 
 /// The files of one render, each once.
@@ -45,29 +53,51 @@ impl Files {
     /// A recording's absolute path, shape and hash; what is wrong with it goes to the collector.
     pub fn recording(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Shape, Source)> {
         let path = exists(path, place, "recording", collector)?;
-        let shape = self
-            .shapes
-            .entry(path.clone())
-            .or_insert_with(|| audio::read::probe(&path).map_err(|e| e.problem.to_string()))
-            .clone();
-        match shape {
+        match self.shape(&path) {
             Ok(shape) => Some((path.clone(), shape, self.source("input", &path, place, collector)?)),
-            Err(problem) => unreadable(&path, &problem, place, collector),
+            Err(unusable) => unreadable(&path, &unusable.problem, place, collector),
         }
+    }
+
+    /// Whether a recording has no frame.
+    pub fn is_silent(&mut self, path: &Path) -> bool {
+        let path = paths::clean(path).unwrap_or_else(|_| path.to_owned());
+        self.shape(&path).is_err_and(|unusable| unusable.holds_nothing)
+    }
+
+    fn shape(&mut self, path: &Path) -> Result<Shape, Unusable> {
+        let read = || {
+            audio::read::probe(path).map_err(|error| Unusable {
+                problem: error.problem.to_string(),
+                holds_nothing: matches!(error.problem, ReadProblem::NoFrames),
+            })
+        };
+        self.shapes.entry(path.to_owned()).or_insert_with(read).clone()
     }
 
     /// A MIDI file with notes.
     pub fn song(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Rc<Song>, Source)> {
         let path = exists(path, place, "MIDI file", collector)?;
-        let song = self
-            .songs
-            .entry(path.clone())
-            .or_insert_with(|| Song::read(&path).map(Rc::new).map_err(|e| e.problem.to_string()))
-            .clone();
-        match song {
+        match self.read_song(&path) {
             Ok(song) => Some((path.clone(), song, self.source("midi", &path, place, collector)?)),
-            Err(problem) => unreadable(&path, &problem, place, collector),
+            Err(unusable) => unreadable(&path, &unusable.problem, place, collector),
         }
+    }
+
+    /// Whether a MIDI file has no note.
+    pub fn is_noteless(&mut self, path: &Path) -> bool {
+        let path = paths::clean(path).unwrap_or_else(|_| path.to_owned());
+        self.read_song(&path).is_err_and(|unusable| unusable.holds_nothing)
+    }
+
+    fn read_song(&mut self, path: &Path) -> Result<Rc<Song>, Unusable> {
+        let read = || {
+            Song::read(path).map(Rc::new).map_err(|error| Unusable {
+                problem: error.problem.to_string(),
+                holds_nothing: matches!(error.problem, ScoreProblem::NoNotes { .. }),
+            })
+        };
+        self.songs.entry(path.to_owned()).or_insert_with(read).clone()
     }
 
     /// A MIDI file for its tempo, and for what its ticks are; it needs no notes.

@@ -211,6 +211,27 @@ fn muted_tracks_are_left_out_and_give_no_stem() {
 }
 
 #[test]
+fn a_mix_in_which_no_track_is_heard_is_a_warning() {
+    let warned = |deliver: &str| {
+        let job = format!(
+            "tonemill: 1\nsession:\n  tracks: {{ a: {{ audio: di/mono.wav, bus: band, sends: {{ hall: -6 }} }} }}\n  \
+             busses: {{ band: null, hall: null }}\noutput: {{ path: 'o/{{name}}.wav', deliver: [{{ x: {{ {deliver} }} }}] }}\n"
+        );
+        session_bench().plan(&job).unwrap().header.warnings
+    };
+    for silent in ["without: [a]", "only: [hall]", "only: []", "without: [band, hall]"] {
+        let warnings = warned(silent);
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with("job: no track is heard in x."),
+            "{silent}: {warnings:?}"
+        );
+    }
+    for heard in ["without: [hall]", "without: [band]", "only: [band]", "only: [a]"] {
+        assert_eq!(warned(heard), [""; 0], "for {heard}");
+    }
+}
+
+#[test]
 fn the_same_job_gives_the_same_bytes_and_reads_as_the_same_plan() {
     for (bench, job) in [(tones_bench(), TONES), (session_bench(), SESSION)] {
         let write = |plan: &Plan| {

@@ -56,7 +56,7 @@ fn outcomes() -> Outcomes {
         again: Some(Ok(vec![EQUAL])),
         blocks: vec![(64, Ok(vec![EQUAL])), (1000, Ok(vec![EQUAL, EQUAL]))],
         twice: Some(Ok(vec![EQUAL, EQUAL])),
-        reset: Some(Ok(vec![EQUAL, EQUAL, EQUAL])),
+        reset: Some(Ok(vec![EQUAL, EQUAL])),
         state: Some(Ok(Trip {
             bytes: Some(52),
             as_set: Some(EQUAL),
@@ -183,11 +183,8 @@ fn a_tail_that_outlasts_the_listener_has_no_length() {
 
 #[test]
 fn what_differs_in_any_fresh_process_is_not_deterministic() {
-    let changes: [fn(&mut Outcomes); 3] = [
-        |outcomes| outcomes.again = Some(Ok(vec![OTHER])),
-        |outcomes| outcomes.twice = Some(Ok(vec![OTHER, EQUAL])),
-        |outcomes| outcomes.reset = Some(Ok(vec![OTHER, EQUAL, EQUAL])),
-    ];
+    let changes: [fn(&mut Outcomes); 2] =
+        [|outcomes| outcomes.again = Some(Ok(vec![OTHER])), |outcomes| outcomes.twice = Some(Ok(vec![OTHER, EQUAL]))];
     for change in changes {
         let found = judged(change);
         assert_eq!((found.deterministic(), found.equal_in_processes), (Some(false), Some(false)));
@@ -204,7 +201,7 @@ fn what_differs_in_the_second_instance_alone_is_equal_in_fresh_processes() {
 
 #[test]
 fn a_reset_is_safe_only_if_it_is_after_another_job_too() {
-    for reset in [vec![EQUAL, OTHER, EQUAL], vec![EQUAL, EQUAL, OTHER]] {
+    for reset in [vec![OTHER, EQUAL], vec![EQUAL, OTHER]] {
         let found = judged(|outcomes| outcomes.reset = Some(Ok(reset)));
         assert_eq!((found.reset_safe, found.deterministic()), (Some(false), Some(true)));
     }

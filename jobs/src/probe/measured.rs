@@ -33,13 +33,14 @@ pub enum Script {
         /// The sound that was kept.
         against: PathBuf,
     },
-    /// Play it fresh, after reset and state reload, and after a different job, reset and state reload. Answered by
-    /// [`Measured::Compared`] of those three.
+    /// Play it, then again after reset and state reload, and after a different job, reset and state reload. Answered by
+    /// [`Measured::Compared`] of the latter two.
     Reset {
         /// The sound that was kept.
         against: PathBuf,
     },
-    /// Save the state and load it into another instance. Answered by [`Measured::State`].
+    /// Save the state and load it into another instance; whatever is played was not saved before. Answered by
+    /// [`Measured::State`].
     State {
         /// The sound that was kept.
         against: PathBuf,
@@ -221,11 +222,11 @@ pub struct Comparison {
 pub struct Trip {
     /// Size of the state in bytes; absent where the device has none beside its parameters.
     pub bytes: Option<u64>,
-    /// The other instance beside the kept sound.
+    /// An instance into which the state was only loaded beside the kept sound.
     pub as_set: Option<Comparison>,
-    /// With other values of its parameters, the other instance beside the one whose state it is.
+    /// With other values of its parameters, such an instance beside one that was only set to them.
     pub moved: Option<Comparison>,
-    /// What the other instance saves is the same, byte by byte, both times.
+    /// What an instance saves that has the state from another is the same, byte by byte, both times.
     pub bytes_equal: Option<bool>,
     /// A state was refused, in the device's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]

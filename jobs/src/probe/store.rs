@@ -1,13 +1,14 @@
 //! Verdicts on disk: a file each, so that several processes may write at once.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::key::Key;
 use super::verdict::Verdict;
 use crate::hash::of_text;
+use crate::whole;
 
 /// The folder of verdicts within the cache folder.
 pub const FOLDER: &str = "verdicts";
@@ -52,13 +53,13 @@ impl Store {
     /// Keeps a verdict, in place of an earlier one about the same.
     pub fn put(&mut self, verdict: &Verdict) -> Result<(), StoreError> {
         let path = self.folder.join(name(verdict));
+        // Other processes may write the same verdict at once.
         let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        let written = write(&self.folder, &partial, &path, verdict);
-        written.map_err(|source| {
-            // The error at hand says more than that this one failed too.
-            let _ = fs::remove_file(&partial);
-            StoreError { path, source }
-        })?;
+        let written = whole::write_by(&partial, &path, |file| {
+            serde_json::to_writer_pretty(&mut *file, verdict)?;
+            file.write_all(b"\n")
+        });
+        written.map_err(|source| StoreError { path, source })?;
         self.known.remove(&verdict.device.binary_blake3);
         Ok(())
     }
@@ -109,15 +110,6 @@ fn name(verdict: &Verdict) -> String {
     let about = serde_json::to_string(&(engine, &device.format, &device.id, &device.settings_blake3, audio));
     let about = of_text(&about.expect("texts and numbers"));
     format!("{}-{}.json", prefix(&device.binary_blake3), &about[..16])
-}
-
-fn write(folder: &Path, partial: &Path, path: &Path, verdict: &Verdict) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = File::create(partial)?;
-    serde_json::to_writer_pretty(&mut file, verdict)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(partial, path)
 }
 
 #[cfg(test)]

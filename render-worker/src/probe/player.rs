@@ -133,6 +133,13 @@ impl Player {
         self.play(&stimulus, reporter)
     }
 
+    /// Likewise, and destroys the device.
+    pub(super) fn play_out(mut self, reporter: &mut Reporter) -> Result<Played, BuildError> {
+        let played = self.play_standard(reporter)?;
+        self.destroy(reporter)?;
+        Ok(played)
+    }
+
     /// Plays to it. What goes wrong on the way is part of what came out. A device that turns out not to be settled is
     /// rehearsed, reset and played to from the beginning; a render takes a fresh one for that.
     pub(super) fn play(&mut self, stimulus: &Stimulus, reporter: &mut Reporter) -> io::Result<Played> {

@@ -7,21 +7,22 @@ use std::ops::Range;
 
 use audio::{Buffer, EventBody, SampleRate};
 
-/// When the impulse sounds, in seconds.
-const IMPULSE: f64 = 0.1;
+/// When the impulse sounds, in seconds: later than the opening of a render, which is rounded up to whole blocks, so that
+/// what sound or notes make a device ask for is met alike with all block sizes of up to 9,600 frames at 48 kHz.
+const IMPULSE: f64 = 0.2;
 /// When the noise sounds that is alike on all channels, and until when its answer is awaited.
-const NOISE: (f64, f64, f64) = (0.5, 1.0, 1.4);
+const NOISE: (f64, f64, f64) = (0.6, 1.1, 1.5);
 /// When it ends; from the end of that answer to here, noise differs between channels.
-const END: f64 = 1.8;
+const END: f64 = 1.9;
 
 /// Notes: key, velocity, and the seconds from when to when. Low ones among them are drums on most drum kits.
 const NOTES: &[(u8, f64, f64, f64)] = &[
-    (60, 0.8, 0.1, 0.5),
-    (64, 0.6, 0.6, 1.0),
-    (67, 1.0, 0.6, 1.0),
-    (36, 0.9, 1.1, 1.6),
-    (38, 0.7, 1.2, 1.6),
-    (48, 0.5, 1.3, 1.7),
+    (60, 0.8, 0.2, 0.6),
+    (64, 0.6, 0.7, 1.1),
+    (67, 1.0, 0.7, 1.1),
+    (36, 0.9, 1.2, 1.7),
+    (38, 0.7, 1.3, 1.7),
+    (48, 0.5, 1.4, 1.8),
 ];
 /// Those of the different job.
 const OTHER_NOTES: &[(u8, f64, f64, f64)] =
@@ -120,6 +121,16 @@ mod tests {
             let found = audio::response::arrival(&left[answer.clone()], &right[answer], rate).unwrap();
             assert!(found.frames.abs() < 1e-3 && found.share > 0.999, "{found:?}");
             assert_ne!(Stimulus::different(2, true, rate).events, one.events);
+        }
+    }
+
+    #[test]
+    fn nothing_is_played_before_the_opening_is_over() {
+        for (rate, max_block) in [(44_100, 8_820), (48_000, 64), (48_000, 512), (48_000, 1_000), (48_000, 9_600)] {
+            let setup = audio::device::Setup { sample_rate: SampleRate(rate), max_block };
+            let one = Stimulus::standard(1, true, setup.sample_rate);
+            let first = one.sound.channel(0).iter().position(|sample| *sample != 0.0).unwrap();
+            assert!(first.min(one.events[0].0 as usize) as u64 >= mix::opening_frames(setup), "{setup:?}");
         }
     }
 }

@@ -225,7 +225,7 @@ fn fuzz_parameters() -> Vec<Parameter> {
 
 fn parameter(id: u32, name: &str, minimum: f64, maximum: f64) -> Parameter {
     let (name, group) = (name.to_owned(), String::new());
-    let flags = ParameterFlags::default();
+    let flags = ParameterFlags { automatable: true, ..ParameterFlags::default() };
     Parameter { id: ParameterId(id), name, group, minimum, maximum, default: minimum, flags }
 }
 

@@ -275,6 +275,138 @@ fn every_mistake_of_a_session_points_at_its_word() {
     }
 }
 
+/// What is told of a session of these tracks.
+fn told_of(tracks: &str) -> Result<crate::plan::Plan, String> {
+    let bench = session_bench();
+    bench.wav("di/none.wav", 1, 0);
+    bench.midi("tempo.mid", &["Tempo"]);
+    bench.write_bytes("never.mid", b"MThd\0\0\0\x06\0\0\0\x01\0\x60MTrk\0\0\0\x08\0\x90\x3c\x40\0\xff\x2f\0");
+    bench.plan(&format!("tonemill: 1\nsession:\n  tracks:\n{tracks}output: {{ path: o.wav }}\n"))
+}
+
+#[test]
+fn what_lies_beyond_a_day_is_told_where_it_is_written() {
+    for (track, message) in [
+        ("offset: 86401s", "4:38: 86401s is later than a day, the most that is rendered."),
+        (
+            "offset: 18446744073709551615f",
+            "4:38: 18446744073709551615f is later than a day, the most that is rendered.",
+        ),
+        (
+            "automation: { gain: [[0s, 0, linear], [9999999999s, 1]] }",
+            "4:69: 9999999999s is later than a day, the most that is rendered.",
+        ),
+        (
+            "offset: 86400s",
+            "4:5: what track a plays ends 86400 s into the music, and no more than a day is rendered. Correct its offset, its tempo or its file.",
+        ),
+    ] {
+        let told = told_of(&format!("    a: {{ audio: di/mono.wav, {track} }}\n")).unwrap_err();
+        assert_eq!(told, format!("job.yaml:{message}"), "for {track}");
+    }
+}
+
+#[test]
+fn what_a_curve_cannot_do_is_told_at_its_point() {
+    for (lanes, message) in [
+        (
+            "gain: [[1s, 0], [0.5s, 1]]",
+            "4:73: point 1 at frame 24000 stands in front of the point before it, at frame 48000. Sort the points.",
+        ),
+        ("sends.x: [[0s, 0]]", "4:56: there is no send to \"x\" here. Write sends: { x: 0 dB } too."),
+        (
+            "Gain: [[0s, 1]], 1/Gain: [[1s, 1]]",
+            "4:73: \"Gain\" of one device is moved by two curves. Remove one of the two.",
+        ),
+    ] {
+        let track = format!("    a: {{ audio: di/mono.wav, tone: gain, automation: {{ {lanes} }} }}\n");
+        assert_eq!(told_of(&track).unwrap_err(), format!("job.yaml:{message}"), "for {lanes}");
+    }
+}
+
+#[test]
+fn what_is_for_another_kind_of_track_is_told() {
+    for (track, message) in [
+        (
+            "audio: di/mono.wav, controllers: { 7: Gain }",
+            "4:30: track a has no notes, and so no MIDI controllers. Write automation instead.",
+        ),
+        (
+            "midi: song.mid, instrument: keys.yaml, channels: left",
+            "4:49: channels are those of a recording, and track a has none. Of notes, write midi: { file: song.mid, channel: 10 }.",
+        ),
+        (
+            "midi: { file: song.mid, transpose: 127 }, instrument: keys.yaml",
+            "4:24: no note of song.mid is left: 1 of them is transposed beyond all keys. Correct transpose or keys.",
+        ),
+        (
+            "midi: { file: song.mid, keys: { 36: 35 }, unmapped: drop }, instrument: keys.yaml",
+            "4:24: no note of song.mid is left: 1 of them is not named by keys, and unmapped drops those. Correct transpose or keys.",
+        ),
+        (
+            "midi: { file: song.mid, transpose: 1.5 }, instrument: keys.yaml",
+            "4:45: transpose = 1.5 is not a whole number of semitones. Write one such as -12.",
+        ),
+    ] {
+        assert_eq!(
+            told_of(&format!("    a: {{ {track} }}\n")).unwrap_err(),
+            format!("job.yaml:{message}"),
+            "for {track}"
+        );
+    }
+}
+
+#[test]
+fn an_optional_track_whose_file_holds_nothing_is_left_out() {
+    let with =
+        |track: &str| told_of(&format!("    a: {{ audio: di/mono.wav }}\n    b: {{ {track}, optional: true }}\n"));
+    for track in ["audio: di/none.wav", "midi: tempo.mid, instrument: keys.yaml", "midi: no.mid, instrument: keys.yaml"]
+    {
+        let plan = with(track).unwrap();
+        assert_eq!(plan.header.warnings, ["job: left out, with nothing to play: b."], "for {track}");
+        assert_eq!(plan.tasks[0].outputs.len(), 1);
+    }
+    assert!(with("audio: job.yaml").unwrap_err().contains("cannot use"), "what is damaged is told all the same");
+}
+
+#[test]
+fn an_output_that_the_instrument_does_not_have_is_told() {
+    let tracks = "    k: { midi: song.mid, instrument: keys.yaml }\n    b: { from: { track: k, output: 7 } }\n";
+    assert_eq!(
+        told_of(tracks).unwrap_err(),
+        "job.yaml:5:5: track b is output 7 of \"k\", and there is none. Its instrument has one output alone."
+    );
+}
+
+#[test]
+fn a_value_that_a_song_lacks_is_told_once() {
+    let job = "tonemill: 1\nsongs: [{ name: x }]\nsession: { tracks: { a: { audio: di/mono.wav, gain: '{gain}' } } }\noutput: { path: '{song}.wav' }\n";
+    assert_eq!(session_bench().plan(job).unwrap_err(), "job.yaml:3:53: song x has no value {gain}. It has name, song.");
+}
+
+#[test]
+fn a_session_that_lasts_no_time_is_told() {
+    let track = "    a: { midi: never.mid, instrument: keys.yaml }\n";
+    assert_eq!(
+        told_of(track).unwrap_err(),
+        "job.yaml:3:3: job: what its tracks play ends where it begins, which leaves nothing to hear. \
+         Say how long it is: output: { length: { tail: 5 s } }."
+    );
+}
+
+#[test]
+fn a_session_without_a_track_is_told_once() {
+    let told = session_bench().plan("tonemill: 1\nsession: { tracks: {} }\noutput: { path: o.wav }\n").unwrap_err();
+    assert_eq!(told, "job.yaml:2:12: the session has no track. Write tracks: { NAME: { audio: FILE } }.");
+}
+
+#[test]
+fn a_tempo_that_cannot_be_followed_is_told_at_the_change() {
+    let job = "tonemill: 1\nsession:\n  tempo: [[1.1, 120], [3.1, 90], [2.1, 60]]\n  tracks: { a: { audio: di/mono.wav } }\noutput: { path: o.wav }\n";
+    let told = session_bench().plan(job).unwrap_err();
+    assert!(told.starts_with("job.yaml:3:35: the tempo cannot be followed: the tempo change at 2.1:"), "{told}");
+}
+
 #[test]
 fn tempo_needs_one_file() {
     let bench = session_bench();
