@@ -396,8 +396,10 @@ pub struct Block<'a> {
 pub fn require_finite(outputs: &[Buffer]) -> Result<(), ProcessError> {
     let Some(main) = outputs.first() else { return Ok(()) };
     for (channel, samples) in main.channels().enumerate() {
-        // Infinity and NaN are the bit patterns from 7f800000 up, sign aside; the largest is found without branches.
-        if samples.iter().fold(0, |most, s| (s.to_bits() & 0x7fff_ffff).max(most)) < 0x7f80_0000 {
+        // Infinity and NaN have all bits of the exponent set. That is found without branches, and with comparisons that the
+        // compiler can do in the registers of any machine.
+        const EXPONENT: u32 = 0x7f80_0000;
+        if samples.iter().fold(0, |any, s| any | u32::from(s.to_bits() & EXPONENT == EXPONENT)) == 0 {
             continue;
         }
         if let Some(frame) = samples.iter().position(|s| !s.is_finite()) {

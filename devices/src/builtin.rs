@@ -303,19 +303,21 @@ impl Processor for Runner {
     /// its range: whoever sends events has the table to check against.
     fn process(&mut self, block: &mut Block<'_>) -> Result<(), ProcessError> {
         let output = &mut block.outputs[0];
-        let key = block.inputs.get(SIDECHAIN).filter(|_| self.keyed);
-        let render = |engine: &mut dyn Engine, output: &mut Buffer, frames| match key {
-            Some(key) => engine.render_keyed(output, key, frames),
-            None => engine.render(output, frames),
-        };
-        match block.inputs.first() {
+        match block.inputs.first_mut() {
             None => output.clear(),
+            // Nobody looks at the input afterwards: the sound changes places with what it takes the place of.
+            Some(input) if input.channel_count() == output.channel_count() => std::mem::swap(input, output),
             Some(input) => {
                 for (channel, samples) in output.channels_mut().enumerate() {
                     samples.copy_from_slice(input.channel(channel.min(input.channel_count() - 1)));
                 }
             }
         }
+        let key = block.inputs.get(SIDECHAIN).filter(|_| self.keyed);
+        let render = |engine: &mut dyn Engine, output: &mut Buffer, frames| match key {
+            Some(key) => engine.render_keyed(output, key, frames),
+            None => engine.render(output, frames),
+        };
         let mut done = 0;
         for event in block.events {
             let frame = (event.frame as usize).min(block.frames);

@@ -4,7 +4,11 @@
 //! one register, each a few frames behind the one before it, for both channels at once. Every filter does the same
 //! arithmetic for every frame, whatever else runs beside it: blocks leave no trace, and neither does the machine, as
 //! nothing is fused or reordered.
+//!
+//! What comes out of a filter reaches the next one by moving up the lanes, never through memory: to read a register that
+//! was written in parts, a machine waits until all of them have left for the cache.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use audio::Buffer;
@@ -77,19 +81,17 @@ impl Task for Pass<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
+    fn run<S: Simd>(self, simd: S) {
         let Pass { sections, group, left, right, start } = self;
+        // What goes in and what comes out stand in one place, a few frames apart.
+        let left = Cell::from_mut(left).as_slice_of_cells();
+        // A mono signal passes on both sides.
+        let right = right.map_or(left, |right| Cell::from_mut(right).as_slice_of_cells());
         if left.len() < BEHIND {
             one_by_one(sections, group, left, right, start);
-            return;
+        } else {
+            Lanes::new(simd, sections, group, start).pass(left, right);
         }
-        let mut lanes = Lanes::load(sections, group);
-        match right {
-            Some(right) => lanes.pass::<true>(left, right, start),
-            // What stands on the other side is neither read nor written.
-            None => lanes.pass::<false>(left, &mut [], start),
-        }
-        lanes.store(sections, group);
     }
 }
 
@@ -99,15 +101,13 @@ const TOGETHER: usize = 4;
 /// Both channels of each.
 const LANES: usize = 2 * TOGETHER;
 
-/// Frames by which each filter is behind the one before it. What passes from one to the next goes through memory, and by
-/// then has arrived there.
-const APART: usize = 8;
+/// Frames by which each filter is behind the one before it, so that none waits for what the one before it is about to give.
+const APART: usize = 2;
 
 /// Frames by which the last filter is behind the first.
 const BEHIND: usize = (TOGETHER - 1) * APART;
 
 /// Whether the filter in place `place` is calmed after the frame `frame`.
-#[inline(always)]
 fn is_calmed(frame: u64, place: usize) -> bool {
     (frame + (place * APART) as u64) % CALM_EVERY == CALM_EVERY - 1
 }
@@ -118,10 +118,16 @@ fn calm(value: f64) -> f64 {
     if value.abs() < 1e-30 { 0.0 } else { value }
 }
 
+/// One frame of both sides.
+#[inline(always)]
+fn pair(left: &Cell<f32>, right: &Cell<f32>) -> [f64; 2] {
+    [f64::from(left.get()), f64::from(right.get())]
+}
+
 /// What the lanes do, for stretches too short for them.
-fn one_by_one(sections: &mut [Section], group: &[usize], left: &mut [f32], mut right: Option<&mut [f32]>, start: u64) {
-    for at in 0..left.len() {
-        let mut x = [f64::from(left[at]), right.as_ref().map_or(0.0, |right| f64::from(right[at]))];
+fn one_by_one(sections: &mut [Section], group: &[usize], left: &[Cell<f32>], right: &[Cell<f32>], start: u64) {
+    for (frame, (left, right)) in (start..).zip(left.iter().zip(right)) {
+        let mut x = pair(left, right);
         for (place, index) in group.iter().enumerate() {
             let Section { coefficients: c, first, second } = &mut sections[*index];
             for channel in 0..2 {
@@ -130,148 +136,235 @@ fn one_by_one(sections: &mut [Section], group: &[usize], left: &mut [f32], mut r
                 x[channel] = c.direct * x[channel] + (c.first * s + c.second * t);
                 first[channel] = c.stay * s + c.push * d;
                 second[channel] = (t + c.push * s) + c.pull * d;
-                if is_calmed(start + at as u64, place) {
+                if is_calmed(frame, place) {
                     (first[channel], second[channel]) = (calm(first[channel]), calm(second[channel]));
                 }
             }
         }
-        left[at] = x[0] as f32;
-        if let Some(right) = &mut right {
-            right[at] = x[1] as f32;
-        }
+        left.set(x[0] as f32);
+        right.set(x[1] as f32);
     }
 }
 
 /// Filters side by side: both channels of the first, of the second and so on. The lanes of those that a group lacks let
 /// everything through.
-struct Lanes {
-    stay: [f64; LANES],
-    push: [f64; LANES],
-    pull: [f64; LANES],
-    direct: [f64; LANES],
-    from_first: [f64; LANES],
-    from_second: [f64; LANES],
-    kept: Kept,
-}
-
-#[derive(Clone, Copy)]
-struct Kept {
-    first: [f64; LANES],
-    second: [f64; LANES],
-}
-
-/// What goes into the lanes in the steps to come: row `t` modulo the rows in step `t`. Behind the lanes' own places stands
-/// what the last filter gave.
 ///
-/// Aligned as the registers are, so that no load reaches over two lines of the cache.
-#[repr(align(64))]
-struct Line([[f64; 16]; 2 * APART]);
+/// In step `t` of a stretch filter `k` has its frame `t - k APART`. Those that have none yet see silence, and their memory
+/// is put in its place when their first frame comes; it is taken out again behind their last.
+struct Lanes<'a, S: Simd> {
+    simd: S,
+    sections: &'a mut [Section],
+    group: &'a [usize],
+    stay: S::D,
+    push: S::D,
+    pull: S::D,
+    direct: S::D,
+    from_first: S::D,
+    from_second: S::D,
+    memory: Memory<S>,
+    /// Frames since the beginning, of the first filter.
+    frame: u64,
+}
 
-const ROW: usize = 2 * APART - 1;
+/// What changes from step to step.
+struct Memory<S: Simd> {
+    first: S::D,
+    second: S::D,
+    /// What came out in the last steps, the oldest first.
+    given: [S::D; APART],
+}
 
-impl Lanes {
+impl<S: Simd> Clone for Memory<S> {
     #[inline(always)]
-    fn load(sections: &[Section], group: &[usize]) -> Lanes {
-        let of = |lane: usize| group.get(lane / 2).map(|index| (&sections[*index], lane % 2));
-        let number = |idle: f64, pick: fn(&Coefficients) -> f64| {
-            std::array::from_fn(|lane| of(lane).map_or(idle, |(section, _)| pick(&section.coefficients)))
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Simd> Copy for Memory<S> {}
+
+impl<'a, S: Simd> Lanes<'a, S> {
+    #[inline(always)]
+    fn new(simd: S, sections: &'a mut [Section], group: &'a [usize], frame: u64) -> Self {
+        let mut coefficients = [Coefficients::IDLE; TOGETHER];
+        for (to, index) in coefficients.iter_mut().zip(group) {
+            *to = sections[*index].coefficients;
+        }
+        let of = |pick: fn(&Coefficients) -> f64| -> [f64; LANES] {
+            std::array::from_fn(|lane| pick(&coefficients[lane / 2]))
         };
+        let silence = simd.load_doubles(&[0.0; LANES]);
         Lanes {
-            stay: number(0.0, |c| c.stay),
-            push: number(0.0, |c| c.push),
-            pull: number(0.0, |c| c.pull),
-            direct: number(1.0, |c| c.direct),
-            from_first: number(0.0, |c| c.first),
-            from_second: number(0.0, |c| c.second),
-            kept: Kept {
-                first: std::array::from_fn(|lane| of(lane).map_or(0.0, |(section, channel)| section.first[channel])),
-                second: std::array::from_fn(|lane| of(lane).map_or(0.0, |(section, channel)| section.second[channel])),
-            },
+            simd,
+            stay: simd.load_doubles(&of(|c| c.stay)),
+            push: simd.load_doubles(&of(|c| c.push)),
+            pull: simd.load_doubles(&of(|c| c.pull)),
+            direct: simd.load_doubles(&of(|c| c.direct)),
+            from_first: simd.load_doubles(&of(|c| c.first)),
+            from_second: simd.load_doubles(&of(|c| c.second)),
+            memory: Memory { first: silence, second: silence, given: [silence; APART] },
+            sections,
+            group,
+            frame,
         }
     }
 
+    /// A stretch through all filters.
     #[inline(always)]
-    fn store(&self, sections: &mut [Section], group: &[usize]) {
-        for lane in 0..2 * group.len() {
-            let section = &mut sections[group[lane / 2]];
-            section.first[lane % 2] = self.kept.first[lane];
-            section.second[lane % 2] = self.kept.second[lane];
-        }
-    }
-
-    /// A stretch through all filters. In step `t` filter `k` has the frame `t - k APART`; at both ends of the stretch some
-    /// have none, and stay as they are.
-    #[inline(always)]
-    fn pass<const STEREO: bool>(&mut self, left: &mut [f32], right: &mut [f32], start: u64) {
+    fn pass(mut self, left: &[Cell<f32>], right: &[Cell<f32>]) {
         let frames = left.len();
-        let right = if STEREO { &mut right[..frames] } else { right };
-        let mut line = Line([[0.0; 16]; 2 * APART]);
-        let line = &mut line.0;
-        for at in 0..APART {
-            line[at][0] = f64::from(left[at]);
-            line[at][1] = if STEREO { f64::from(right[at]) } else { 0.0 };
-        }
-        let mut at = 0;
-        while at < frames + BEHIND {
-            let until_calm = (CALM_EVERY - (start + at as u64) % CALM_EVERY) as usize;
-            let has = |step: usize, place: usize| step >= place * APART && step - place * APART < frames;
-            if at >= BEHIND && at + APART < frames {
-                let end = (at + until_calm).min(frames - APART);
-                let mut kept = self.kept;
-                for step in at..end {
-                    let (now, next) = (step & ROW, (step + APART) & ROW);
-                    let x: [f64; LANES] = std::array::from_fn(|lane| line[now][lane]);
-                    let (out, after) = self.step(&x, &kept);
-                    kept = after;
-                    line[next][2..2 + LANES].copy_from_slice(&out);
-                    line[next][0] = f64::from(left[step + APART]);
-                    left[step - BEHIND] = out[LANES - 2] as f32;
-                    if STEREO {
-                        line[next][1] = f64::from(right[step + APART]);
-                        right[step - BEHIND] = out[LANES - 1] as f32;
-                    }
-                }
-                self.kept = kept;
-                at = end;
-            } else {
-                let x: [f64; LANES] = std::array::from_fn(|lane| line[at & ROW][lane]);
-                let (out, after) = self.step(&x, &self.kept);
-                for lane in (0..LANES).filter(|lane| has(at, lane / 2)) {
-                    (self.kept.first[lane], self.kept.second[lane]) = (after.first[lane], after.second[lane]);
-                }
-                let next = (at + APART) & ROW;
-                line[next][2..2 + LANES].copy_from_slice(&out);
-                line[next][0] = left.get(at + APART).map_or(0.0, |sample| f64::from(*sample));
-                line[next][1] = right.get(at + APART).map_or(0.0, |sample| f64::from(*sample));
-                if at >= BEHIND {
-                    left[at - BEHIND] = out[LANES - 2] as f32;
-                    if STEREO {
-                        right[at - BEHIND] = out[LANES - 1] as f32;
-                    }
-                }
-                at += 1;
+        for place in 0..TOGETHER - 1 {
+            self.join(place);
+            for at in place * APART..(place + 1) * APART {
+                self.step_and_calm(pair(&left[at], &right[at]));
             }
-            if (start + at as u64).is_multiple_of(CALM_EVERY) {
-                for lane in (0..LANES).filter(|lane| has(at - 1, lane / 2)) {
-                    self.kept.first[lane] = calm(self.kept.first[lane]);
-                    self.kept.second[lane] = calm(self.kept.second[lane]);
+        }
+        self.join(TOGETHER - 1);
+        let mut at = 0;
+        while at < frames - BEHIND {
+            let until_calm = (CALM_EVERY - self.frame % CALM_EVERY) as usize;
+            let end = (at + until_calm).min(frames - BEHIND);
+            let mut memory = self.memory;
+            let ins = left[at + BEHIND..end + BEHIND].iter().zip(&right[at + BEHIND..end + BEHIND]);
+            for ((left_in, right_in), (left, right)) in ins.zip(left[at..end].iter().zip(&right[at..end])) {
+                let out = self.step(&mut memory, pair(left_in, right_in));
+                left.set(out[0] as f32);
+                right.set(out[1] as f32);
+            }
+            self.memory = memory;
+            self.go_on((end - at) as u64);
+            at = end;
+        }
+        for place in 0..TOGETHER {
+            self.leave(place);
+            if place < TOGETHER - 1 {
+                for at in frames - BEHIND + place * APART..frames - BEHIND + (place + 1) * APART {
+                    let out = self.step_and_calm([0.0; 2]);
+                    left[at].set(out[0] as f32);
+                    right[at].set(out[1] as f32);
                 }
             }
         }
     }
 
-    /// One frame in each lane. Gives what comes out and what is remembered then.
+    /// One frame in each lane. Takes what goes into the first filter and gives what comes out of the last.
     #[inline(always)]
-    fn step(&self, x: &[f64; LANES], kept: &Kept) -> ([f64; LANES], Kept) {
-        let mut out = [0.0; LANES];
-        let mut after = *kept;
-        for lane in 0..LANES {
-            let (s, t) = (kept.first[lane], kept.second[lane]);
-            let d = x[lane] - t;
-            out[lane] = self.direct[lane] * x[lane] + (self.from_first[lane] * s + self.from_second[lane] * t);
-            after.first[lane] = self.stay[lane] * s + self.push[lane] * d;
-            after.second[lane] = (t + self.push[lane] * s) + self.pull[lane] * d;
+    fn step(&self, memory: &mut Memory<S>, pair: [f64; 2]) -> [f64; 2] {
+        let Lanes { simd, stay, push, pull, direct, from_first, from_second, .. } = *self;
+        let (add, mul) = (S::add_doubles, S::mul_doubles);
+        let (s, t) = (memory.first, memory.second);
+        let x = simd.push_pair(pair, memory.given[0]);
+        let d = simd.sub_doubles(x, t);
+        let kept = add(simd, mul(simd, from_first, s), mul(simd, from_second, t));
+        let out = add(simd, mul(simd, direct, x), kept);
+        memory.first = add(simd, mul(simd, stay, s), mul(simd, push, d));
+        memory.second = add(simd, add(simd, t, mul(simd, push, s)), mul(simd, pull, d));
+        for later in 1..APART {
+            memory.given[later - 1] = memory.given[later];
         }
-        (out, after)
+        memory.given[APART - 1] = out;
+        simd.last_pair(out)
+    }
+
+    /// One step, where it is not one of many.
+    #[inline(always)]
+    fn step_and_calm(&mut self, pair: [f64; 2]) -> [f64; 2] {
+        let mut memory = self.memory;
+        let out = self.step(&mut memory, pair);
+        self.memory = memory;
+        self.go_on(1);
+        out
+    }
+
+    /// Counts steps, which end at the latest where filters are calmed.
+    #[inline(always)]
+    fn go_on(&mut self, steps: u64) {
+        self.frame += steps;
+        if self.frame.is_multiple_of(CALM_EVERY) {
+            self.change_memory(|first, second| {
+                (*first, *second) = (first.map(calm), second.map(calm));
+            });
+        }
+    }
+
+    /// A filter gets its first frame next.
+    #[inline(always)]
+    fn join(&mut self, place: usize) {
+        let Some(index) = self.group.get(place) else { return };
+        let section = self.sections[*index];
+        self.change_memory(|first, second| {
+            first[2 * place..2 * place + 2].copy_from_slice(&section.first);
+            second[2 * place..2 * place + 2].copy_from_slice(&section.second);
+        });
+    }
+
+    /// A filter has had its last frame.
+    #[inline(always)]
+    fn leave(&mut self, place: usize) {
+        let Some(index) = self.group.get(place) else { return };
+        let section = &mut self.sections[*index];
+        let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
+        self.simd.store_doubles(self.memory.first, &mut first);
+        self.simd.store_doubles(self.memory.second, &mut second);
+        section.first.copy_from_slice(&first[2 * place..2 * place + 2]);
+        section.second.copy_from_slice(&second[2 * place..2 * place + 2]);
+    }
+
+    #[inline(always)]
+    fn change_memory(&mut self, change: impl FnOnce(&mut [f64; LANES], &mut [f64; LANES])) {
+        let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
+        self.simd.store_doubles(self.memory.first, &mut first);
+        self.simd.store_doubles(self.memory.second, &mut second);
+        change(&mut first, &mut second);
+        self.memory.first = self.simd.load_doubles(&first);
+        self.memory.second = self.simd.load_doubles(&second);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Shape;
+
+    /// What some filters make of noise that ends in silence, cut into stretches of these lengths in turn.
+    fn filtered(path: Path, filters: usize, channels: usize, cuts: &[usize]) -> Vec<Vec<u32>> {
+        const FRAMES: usize = 2_000;
+        let mut state = 7u32;
+        let mut noise = |frame: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if frame < 1_000 { state as f32 / u32::MAX as f32 - 0.5 } else { 0.0 }
+        };
+        let channels = (0..channels).map(|_| (0..FRAMES).map(&mut noise).collect()).collect();
+        let mut audio = Buffer::from_channels(channels);
+        let mut sections = vec![Section::new(); filters];
+        for (index, section) in sections.iter_mut().enumerate() {
+            let shape = Shape::Bell { gain: 5.0 - 3.0 * index as f64 };
+            section.coefficients = Coefficients::new(shape, 90.0 * (index + 1) as f64, 0.9, 48_000.0);
+        }
+        let which: Vec<usize> = (0..filters).collect();
+        let mut cascade = Cascade { path, frame: 0 };
+        let (mut at, mut cuts) = (0, cuts.iter().cycle());
+        while at < FRAMES {
+            let end = FRAMES.min(at + cuts.next().expect("there is a cut"));
+            cascade.process(&mut sections, &which, &mut audio, at..end);
+            at = end;
+        }
+        audio.channels().map(|channel| channel.iter().map(|sample| sample.to_bits()).collect()).collect()
+    }
+
+    #[test]
+    fn neither_the_machine_nor_the_cut_leaves_a_trace() {
+        for filters in [1, 2, 4, 7] {
+            for channels in [1, 2] {
+                let one_by_one = filtered(Path::best(), filters, channels, &[1]);
+                assert!(one_by_one.iter().all(|channel| channel[500] != 0));
+                for path in Path::available() {
+                    for cuts in [&[2_000][..], &[BEHIND], &[BEHIND - 1, BEHIND + 1], &[64], &[3, 512, 1, 65]] {
+                        let other = filtered(path, filters, channels, cuts);
+                        assert!(other == one_by_one, "{filters} filters, {channels} channels, {path}, cuts {cuts:?}");
+                    }
+                }
+            }
+        }
     }
 }

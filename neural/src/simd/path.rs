@@ -2,12 +2,12 @@
 //!
 //! Two kinds of unsafe block stand here, each with the one reason that holds for all of its kind: intrinsics are called through
 //! a token that exists only where the machine has been asked for the instruction set, and loads and stores go through
-//! references to arrays of exactly one register.
+//! references to arrays of exactly what is moved.
 #![allow(unsafe_code)]
 
 use std::fmt;
 
-use super::{Simd, Task};
+use super::{Doubles, Simd, Task};
 
 /// An instruction set that this machine has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -125,11 +125,76 @@ macro_rules! simd {
     };
 }
 
+/// Implements [`Doubles`] for a token by intrinsics.
+#[allow(unused_macros)]
+macro_rules! doubles {
+    ($token:ident, $eight:ty,
+     $($method:ident($($operand:ident: $type:ty),*) -> $result:ty = $value:expr;)*) => {
+        impl Doubles for $token {
+            type D = $eight;
+
+            $(
+                #[inline(always)]
+                fn $method(self, $($operand: $type),*) -> $result {
+                    // SAFETY: these intrinsics touch registers and as much of the given arrays as there is, and the token
+                    // proves the instruction set.
+                    unsafe { $value }
+                }
+            )*
+        }
+    };
+}
+
+/// Implements [`Doubles`] for a token by arrays. The registers of these machines hold two of the numbers, and whatever the
+/// compiler makes of arrays is as good as can be.
+macro_rules! doubles_in_arrays {
+    ($token:ident) => {
+        impl Doubles for $token {
+            type D = [f64; 8];
+
+            #[inline(always)]
+            fn load_doubles(self, from: &[f64; 8]) -> Self::D {
+                *from
+            }
+
+            #[inline(always)]
+            fn store_doubles(self, d: Self::D, to: &mut [f64; 8]) {
+                *to = d;
+            }
+
+            #[inline(always)]
+            fn add_doubles(self, a: Self::D, b: Self::D) -> Self::D {
+                std::array::from_fn(|i| a[i] + b[i])
+            }
+
+            #[inline(always)]
+            fn sub_doubles(self, a: Self::D, b: Self::D) -> Self::D {
+                std::array::from_fn(|i| a[i] - b[i])
+            }
+
+            #[inline(always)]
+            fn mul_doubles(self, a: Self::D, b: Self::D) -> Self::D {
+                std::array::from_fn(|i| a[i] * b[i])
+            }
+
+            #[inline(always)]
+            fn push_pair(self, [first, second]: [f64; 2], [a, b, c, d, e, f, _, _]: Self::D) -> Self::D {
+                [first, second, a, b, c, d, e, f]
+            }
+
+            #[inline(always)]
+            fn last_pair(self, [.., first, second]: Self::D) -> [f64; 2] {
+                [first, second]
+            }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Simd, Task};
+    use super::{Doubles, Simd, Task};
 
     #[derive(Clone, Copy)]
     pub struct Avx512(());
@@ -176,13 +241,52 @@ mod x86 {
         select_less(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) =
             _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_LT_OQ>(a, b));
     }
+
+    doubles! {
+        Avx512, __m512d,
+        load_doubles(from: &[f64; 8]) -> Self::D = _mm512_loadu_pd(from.as_ptr());
+        store_doubles(d: Self::D, to: &mut [f64; 8]) -> () = _mm512_storeu_pd(to.as_mut_ptr(), d);
+        add_doubles(a: Self::D, b: Self::D) -> Self::D = _mm512_add_pd(a, b);
+        sub_doubles(a: Self::D, b: Self::D) -> Self::D = _mm512_sub_pd(a, b);
+        mul_doubles(a: Self::D, b: Self::D) -> Self::D = _mm512_mul_pd(a, b);
+        push_pair(pair: [f64; 2], d: Self::D) -> Self::D = {
+            let whole = _mm512_castpd_si512(d);
+            let moved = _mm512_castsi512_pd(_mm512_alignr_epi64::<6>(whole, whole));
+            _mm512_mask_blend_pd(0b11, moved, _mm512_castpd128_pd512(_mm_loadu_pd(pair.as_ptr())))
+        };
+        last_pair(d: Self::D) -> [f64; 2] = {
+            let pair = _mm_castps_pd(_mm512_extractf32x4_ps::<3>(_mm512_castpd_ps(d)));
+            [_mm_cvtsd_f64(pair), _mm_cvtsd_f64(_mm_unpackhi_pd(pair, pair))]
+        };
+    }
+
+    doubles! {
+        Avx2, [__m256d; 2],
+        load_doubles(from: &[f64; 8]) -> Self::D =
+            [_mm256_loadu_pd(from[..4].as_ptr()), _mm256_loadu_pd(from[4..].as_ptr())];
+        store_doubles(d: Self::D, to: &mut [f64; 8]) -> () = {
+            _mm256_storeu_pd(to[..4].as_mut_ptr(), d[0]);
+            _mm256_storeu_pd(to[4..].as_mut_ptr(), d[1]);
+        };
+        add_doubles(a: Self::D, b: Self::D) -> Self::D = [_mm256_add_pd(a[0], b[0]), _mm256_add_pd(a[1], b[1])];
+        sub_doubles(a: Self::D, b: Self::D) -> Self::D = [_mm256_sub_pd(a[0], b[0]), _mm256_sub_pd(a[1], b[1])];
+        mul_doubles(a: Self::D, b: Self::D) -> Self::D = [_mm256_mul_pd(a[0], b[0]), _mm256_mul_pd(a[1], b[1])];
+        push_pair(pair: [f64; 2], d: Self::D) -> Self::D = {
+            let pair = _mm256_castpd128_pd256(_mm_loadu_pd(pair.as_ptr()));
+            [_mm256_permute2f128_pd::<0x20>(pair, d[0]), _mm256_permute2f128_pd::<0x21>(d[0], d[1])]
+        };
+        last_pair(d: Self::D) -> [f64; 2] = {
+            let pair = _mm256_extractf128_pd::<1>(d[1]);
+            [_mm_cvtsd_f64(pair), _mm_cvtsd_f64(_mm_unpackhi_pd(pair, pair))]
+        };
+    }
 }
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use std::arch::aarch64::*;
 
-    use super::{Simd, Task};
+    use super::{Doubles, Simd, Task};
 
     #[derive(Clone, Copy)]
     pub struct Neon(());
@@ -205,6 +309,8 @@ mod arm {
         abs(a: Self::V) = vabsq_f32(a);
         select_less(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) = vbslq_f32(vcltq_f32(a, b), yes, no);
     }
+
+    doubles_in_arrays!(Neon);
 }
 
 /// Plain arrays, which the compiler lays into whatever registers every machine of the architecture has. Multiplying and adding
@@ -218,6 +324,8 @@ impl Portable {
         [f(0), f(1), f(2), f(3)]
     }
 }
+
+doubles_in_arrays!(Portable);
 
 impl Simd for Portable {
     type V = [f32; 4];
