@@ -107,6 +107,7 @@ impl Model for Player {
             notes: 0,
             silent: Tally::new(),
             replaced: Tally::new(),
+            cut: 0,
             volume: Smoothed::new(gain::factor(values.get(VOLUME), LOWEST), rate),
             reverb: Network::new(rate, ROOM),
             chorus: Chorus::new(rate),
@@ -144,6 +145,8 @@ struct PlayerEngine {
     /// Notes that another program plays than the music asks for: how many by the bank and program asked for and those
     /// that play; of a bank without programs, the synthesizer chooses.
     replaced: Tally<((i32, i32), Option<(i32, i32)>)>,
+    /// Notes that are cut off as they begin, since another of their exclusive class begins at the same frame.
+    cut: u64,
     volume: Smoothed,
     reverb: Network,
     chorus: Chorus,
@@ -196,7 +199,10 @@ impl PlayerEngine {
         let exclusive_class = self.font.exclusive_class(bank, program, i32::from(key), velocity);
         if exclusive_class != 0 {
             let same = |note: &Note| note.exclusive_class == exclusive_class && note.channel == channel;
-            self.lanes.iter_mut().filter(|lane| lane.note().is_some_and(same)).for_each(Lane::choke);
+            for lane in self.lanes.iter_mut().filter(|lane| lane.note().is_some_and(same)) {
+                self.cut += u64::from(lane.is_fresh());
+                lane.choke();
+            }
         }
         self.notes += 1;
         let note = Note { channel, key, id, exclusive_class, number: self.notes };
@@ -342,7 +348,11 @@ impl Engine for PlayerEngine {
         });
         let more = self.silent.more + self.replaced.more;
         let more = (more > 0).then(|| format!("{} more silent, or played by another program", notes(more)));
-        silent.chain(replaced).chain(more).collect()
+        let cut = (self.cut > 0).then(|| {
+            let why = "others that exclude them, as a closed hi-hat does an open one, begin at the same time";
+            format!("{} cut off at the start: {why}", notes(self.cut))
+        });
+        silent.chain(replaced).chain(cut).chain(more).collect()
     }
 
     /// Also forgets what program changes and controllers have set.
@@ -356,6 +366,7 @@ impl Engine for PlayerEngine {
         self.notes = 0;
         self.silent.clear();
         self.replaced.clear();
+        self.cut = 0;
         self.volume.reset();
         self.reverb.reset();
         self.chorus.reset();
