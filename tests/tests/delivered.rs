@@ -178,8 +178,8 @@ fn measured(path: &Path) -> (f64, f64) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let last = |name: &str| {
-        let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        lines.last().unwrap_or_else(|| panic!("ffmpeg says no {name}")).parse::<f64>().unwrap()
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        lines.next_back().unwrap_or_else(|| panic!("ffmpeg says no {name}")).parse::<f64>().unwrap()
     };
     (last("lavfi.r128.I"), 20.0 * last("lavfi.r128.true_peak").log10())
 }
