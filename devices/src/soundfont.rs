@@ -38,6 +38,9 @@ const VOLUME: usize = 4;
 const REVERB: usize = 5;
 const CHORUS: usize = 6;
 
+/// Bank and program.
+type Preset = (i32, i32);
+
 /// Notes that sound at once. One more takes the place of the one that is missed least.
 const LANES: usize = 128;
 
@@ -126,7 +129,7 @@ struct Channel {
     /// Chosen by controller 0, in force from the next program change on.
     next_bank: i32,
     /// Bank and program that the music asks for, where the SoundFont does not have them.
-    missed: Option<(i32, i32)>,
+    missed: Option<Preset>,
     reverb_send: u8,
     chorus_send: u8,
 }
@@ -144,7 +147,7 @@ struct PlayerEngine {
     silent: Tally<(i32, i32, u8)>,
     /// Notes that another program plays than the music asks for: how many by the bank and program asked for and those
     /// that play; of a bank without programs, the synthesizer chooses.
-    replaced: Tally<((i32, i32), Option<(i32, i32)>)>,
+    replaced: Tally<(Preset, Option<Preset>)>,
     /// Notes that are cut off as they begin, since another of their exclusive class begins at the same frame.
     cut: u64,
     volume: Smoothed,
