@@ -373,6 +373,12 @@ pub trait Processor: Any + Send {
 
     /// How long it sounds on, as far as it knows now.
     fn tail(&self) -> Tail;
+
+    /// Where it could not do what the music asked since it was activated, such as notes for which it has no sound, a
+    /// sentence each.
+    fn incidents(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// One call's worth of sound.

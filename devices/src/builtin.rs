@@ -101,6 +101,11 @@ pub(crate) trait Engine: Send {
     fn remarks(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// Where it could not do what the music asked, a sentence each.
+    fn incidents(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Current plain values, seen by both halves of a device.
@@ -350,6 +355,10 @@ impl Processor for Runner {
 
     fn tail(&self) -> Tail {
         self.engine.tail()
+    }
+
+    fn incidents(&self) -> Vec<String> {
+        self.engine.incidents()
     }
 }
 

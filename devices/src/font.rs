@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use audio::device::DeviceError;
 use presets::Asset;
-use rustysynth::SoundFont;
+use rustysynth::{InstrumentRegion, SoundFont};
 
 use crate::asset;
 
@@ -96,20 +96,26 @@ impl Font {
         presets.iter().map(|(number, name)| format!("{number} {name}")).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether a key has any sound.
+    pub fn sounds(&self, bank: i32, program: i32, key: i32, velocity: i32) -> bool {
+        self.parts(bank, program, key, velocity).next().is_some()
+    }
+
     /// The exclusive class of what a key plays, 0 if it has none: notes of one class cut each other off.
     pub fn exclusive_class(&self, bank: i32, program: i32, key: i32, velocity: i32) -> i32 {
-        let Some(place) = self.presets.get(&(bank, program)) else { return 0 };
-        let regions = self.soundfont.get_presets()[*place].get_regions().iter();
-        for region in regions.filter(|region| region.contains(key, velocity)) {
+        let classes = self.parts(bank, program, key, velocity);
+        let mut classes = classes.map(|part| (part.get_reverb_effects_send() * 10.0).round() as i32);
+        classes.find(|class| *class != 0).unwrap_or(0)
+    }
+
+    /// The samples that a key plays.
+    fn parts(&self, bank: i32, program: i32, key: i32, velocity: i32) -> impl Iterator<Item = &InstrumentRegion> {
+        let preset = self.presets.get(&(bank, program)).map(|place| &self.soundfont.get_presets()[*place]);
+        let regions = preset.into_iter().flat_map(|preset| preset.get_regions());
+        regions.filter(move |region| region.contains(key, velocity)).flat_map(move |region| {
             let instrument = &self.soundfont.get_instruments()[region.get_instrument_id()];
-            for part in instrument.get_regions().iter().filter(|part| part.contains(key, velocity)) {
-                let class = (part.get_reverb_effects_send() * 10.0).round() as i32;
-                if class != 0 {
-                    return class;
-                }
-            }
-        }
-        0
+            instrument.get_regions().iter().filter(move |part| part.contains(key, velocity))
+        })
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Lane {
     synthesizer: Synthesizer,
     note: Option<Note>,
     held: bool,
+    /// Nothing of the note was rendered so far.
+    fresh: bool,
     /// Frames into the synthesizer's current block.
     phase: usize,
     /// Frames of exact silence up to now, and as many as mean the end.
@@ -59,6 +61,7 @@ impl Lane {
             synthesizer: Synthesizer::new(soundfont, &settings)?,
             note: None,
             held: false,
+            fresh: false,
             phase: 0,
             quiet: 0,
             enough: (SILENCE_SECONDS * rate) as u64,
@@ -90,6 +93,7 @@ impl Lane {
         self.clear();
         self.note = Some(note);
         self.held = true;
+        self.fresh = true;
         self.synthesizer.note_on(i32::from(note.channel), i32::from(note.key), velocity);
     }
 
@@ -103,6 +107,11 @@ impl Lane {
     /// Marks the note as released where a message has released it already.
     pub fn mark_released(&mut self) {
         self.held = false;
+    }
+
+    /// Whether it has a note of which nothing was heard so far.
+    pub fn is_fresh(&self) -> bool {
+        self.note.is_some() && self.fresh
     }
 
     /// Fades the note out at once.
@@ -138,6 +147,7 @@ impl Lane {
     pub fn render(&mut self, left: &mut [f32], right: &mut [f32]) {
         self.synthesizer.render(left, right);
         self.phase = (self.phase + left.len()) % GRID;
+        self.fresh = false;
         if let Some(frames) = &mut self.choke {
             for (left, right) in left.iter_mut().zip(right.iter_mut()) {
                 *frames = frames.saturating_sub(1);

@@ -38,6 +38,9 @@ const VOLUME: usize = 4;
 const REVERB: usize = 5;
 const CHORUS: usize = 6;
 
+/// Bank and program.
+type Preset = (i32, i32);
+
 /// Notes that sound at once. One more takes the place of the one that is missed least.
 const LANES: usize = 128;
 
@@ -105,6 +108,9 @@ impl Model for Player {
             settings: std::array::from_fn(|index| values.get(index)),
             channels: [Channel::default(); MIDI_CHANNELS],
             notes: 0,
+            silent: Tally::new(),
+            replaced: Tally::new(),
+            cut: 0,
             volume: Smoothed::new(gain::factor(values.get(VOLUME), LOWEST), rate),
             reverb: Network::new(rate, ROOM),
             chorus: Chorus::new(rate),
@@ -122,6 +128,8 @@ struct Channel {
     bank: i32,
     /// Chosen by controller 0, in force from the next program change on.
     next_bank: i32,
+    /// Bank and program that the music asks for, where the SoundFont does not have them.
+    missed: Option<Preset>,
     reverb_send: u8,
     chorus_send: u8,
 }
@@ -135,6 +143,13 @@ struct PlayerEngine {
     settings: [f64; 7],
     channels: [Channel; MIDI_CHANNELS],
     notes: u64,
+    /// Notes that have no sound: how many by bank, program and key.
+    silent: Tally<(i32, i32, u8)>,
+    /// Notes that another program plays than the music asks for: how many by the bank and program asked for and those
+    /// that play; of a bank without programs, the synthesizer chooses.
+    replaced: Tally<(Preset, Option<Preset>)>,
+    /// Notes that are cut off as they begin, since another of their exclusive class begins at the same frame.
+    cut: u64,
     volume: Smoothed,
     reverb: Network,
     chorus: Chorus,
@@ -177,10 +192,20 @@ impl PlayerEngine {
         let velocity = ((velocity * 127.0).round() as i32).clamp(1, 127);
         let place = usize::from(channel);
         let (bank, program) = (self.bank(place), self.program(place));
+        if !self.font.has(bank, program) {
+            self.replaced.add(((bank, program), None));
+        } else if !self.font.sounds(bank, program, i32::from(key), velocity) {
+            self.silent.add((bank, program, key));
+        } else if let Some(missed) = self.channels[place].missed {
+            self.replaced.add((missed, Some((bank, program))));
+        }
         let exclusive_class = self.font.exclusive_class(bank, program, i32::from(key), velocity);
         if exclusive_class != 0 {
             let same = |note: &Note| note.exclusive_class == exclusive_class && note.channel == channel;
-            self.lanes.iter_mut().filter(|lane| lane.note().is_some_and(same)).for_each(Lane::choke);
+            for lane in self.lanes.iter_mut().filter(|lane| lane.note().is_some_and(same)) {
+                self.cut += u64::from(lane.is_fresh());
+                lane.choke();
+            }
         }
         self.notes += 1;
         let note = Note { channel, key, id, exclusive_class, number: self.notes };
@@ -214,8 +239,14 @@ impl PlayerEngine {
             (0xb0, 93) => self.channels[place].chorus_send = second,
             (0xc0, program) => {
                 let bank = if self.is_percussion(place) { PERCUSSION_BANK } else { self.channels[place].next_bank };
-                if self.settings[PROGRAM_CHANGES] >= 1.0 && self.font.has(bank, i32::from(program)) {
-                    self.channels[place].program = i32::from(program);
+                let program = i32::from(program);
+                if self.settings[PROGRAM_CHANGES] < 1.0 {
+                    return;
+                }
+                let known = self.font.has(bank, program);
+                self.channels[place].missed = (!known).then_some((bank, program));
+                if known {
+                    self.channels[place].program = program;
                     self.channels[place].bank = self.channels[place].next_bank;
                     self.tune_in(place);
                 }
@@ -307,15 +338,38 @@ impl Engine for PlayerEngine {
         }
     }
 
+    fn incidents(&self) -> Vec<String> {
+        let silent = self.silent.sorted().into_iter().map(|((bank, program, key), count)| {
+            format!("{} silent: program {program} of bank {bank} has no sound for key {key}", notes(count))
+        });
+        let replaced = self.replaced.sorted().into_iter().map(|(((bank, program), other), count)| {
+            let by = match other {
+                Some((bank, program)) => format!("program {program} of bank {bank}"),
+                None => "another program".to_owned(),
+            };
+            format!("the SoundFont has no program {program} in bank {bank}: {by} plays {} of it", notes(count))
+        });
+        let more = self.silent.more + self.replaced.more;
+        let more = (more > 0).then(|| format!("{} more silent, or played by another program", notes(more)));
+        let cut = (self.cut > 0).then(|| {
+            let why = "others that exclude them, as a closed hi-hat does an open one, begin at the same time";
+            format!("{} cut off at the start: {why}", notes(self.cut))
+        });
+        silent.chain(replaced).chain(cut).chain(more).collect()
+    }
+
     /// Also forgets what program changes and controllers have set.
     fn reset(&mut self) {
         self.lanes.iter_mut().for_each(Lane::reset);
         let (program, bank) = (self.settings[PROGRAM] as i32, self.settings[BANK] as i32);
         let send = DEFAULT_SEND;
-        self.channels =
-            [Channel { program, bank, next_bank: bank, reverb_send: send, chorus_send: send }; MIDI_CHANNELS];
+        self.channels = [Channel { program, bank, next_bank: bank, missed: None, reverb_send: send, chorus_send: send };
+            MIDI_CHANNELS];
         (0..MIDI_CHANNELS).for_each(|place| self.tune_in(place));
         self.notes = 0;
+        self.silent.clear();
+        self.replaced.clear();
+        self.cut = 0;
         self.volume.reset();
         self.reverb.reset();
         self.chorus.reset();
@@ -327,6 +381,45 @@ impl Engine for PlayerEngine {
             return Tail::Unknown;
         }
         Tail::Frames(if self.settings[REVERB] >= 1.0 { self.tail } else { 0 })
+    }
+}
+
+fn notes(count: u64) -> String {
+    if count == 1 { "1 note".to_owned() } else { format!("{count} notes") }
+}
+
+/// How often each of some things happened. It has room for many and takes no more, since nothing is allocated while sound
+/// is made.
+struct Tally<T> {
+    counts: Vec<(T, u64)>,
+    /// What found no room.
+    more: u64,
+}
+
+impl<T: Ord + Copy> Tally<T> {
+    const ROOM: usize = 1024;
+
+    fn new() -> Tally<T> {
+        Tally { counts: Vec::with_capacity(Self::ROOM), more: 0 }
+    }
+
+    fn add(&mut self, what: T) {
+        match self.counts.iter().position(|(known, _)| *known == what) {
+            Some(place) => self.counts[place].1 += 1,
+            None if self.counts.len() < Self::ROOM => self.counts.push((what, 1)),
+            None => self.more += 1,
+        }
+    }
+
+    fn clear(&mut self) {
+        self.counts.clear();
+        self.more = 0;
+    }
+
+    fn sorted(&self) -> Vec<(T, u64)> {
+        let mut sorted = self.counts.clone();
+        sorted.sort_unstable();
+        sorted
     }
 }
 

@@ -142,6 +142,17 @@ impl Slot {
         self.instances[0].device.remarks()
     }
 
+    /// Where its devices could not do what the music asked, a sentence each. What several instances have to say alike is
+    /// said once.
+    pub fn incidents(&self) -> Vec<String> {
+        let mut incidents: Vec<String> = Vec::new();
+        for processor in self.instances.iter().filter_map(|active| active.processor.as_ref()) {
+            let new = processor.incidents().into_iter().filter(|words| !incidents.contains(words)).collect::<Vec<_>>();
+            incidents.extend(new);
+        }
+        incidents
+    }
+
     /// Channels that it gives.
     pub fn out_channels(&self) -> usize {
         match self.adaptation {

@@ -9,7 +9,7 @@ use audio::{Decibels, SampleRate};
 use jobs::manifest::{Rendered, RenderedFile, Timings};
 use jobs::message::{Failure, FromWorker, Phase};
 use jobs::task::{Length, Output, Render, Task};
-use mix::{Chain, Graph, RenderError, StripId, Tap, TapEnd, TapPoint};
+use mix::{Chain, Graph, RenderError, Slot, StripId, Tap, TapEnd, TapPoint};
 
 use crate::build::{BuildError, refusal};
 use crate::desk::{self, Desk};
@@ -77,6 +77,7 @@ fn attempt(
         Render::Session(session) => desk::session(session, &task.outputs, setup, unsettled, reporter)?,
     };
     let Desk { strips, tempo, frames, points, built } = desk;
+    let names: Vec<String> = strips.iter().map(|strip| strip.name().to_owned()).collect();
     let mut graph =
         Graph::new(strips, tempo, rate, setup.max_block).map_err(|error| refusal(Phase::Activate, None, error))?;
     let taps: Vec<Tap> =
@@ -106,6 +107,7 @@ fn attempt(
     files.into_iter().for_each(Unfinished::discard);
     let (files, notes) = published?;
     let mut warnings = built.warnings;
+    warnings.extend(names.iter().zip(&*chains).flat_map(|(name, chain)| incidents(name, chain)));
     warnings.extend(notes);
     warnings.extend(files.iter().filter(|file| file.clipped_samples > 0).map(|file| {
         format!("{}: {} samples were beyond full scale and are clipped", file.path.display(), file.clipped_samples)
@@ -127,6 +129,14 @@ fn attempt(
         },
         strict: Some(crate::strict::level()),
     })
+}
+
+/// Where the devices of a strip could not do what the music asked.
+fn incidents(strip: &str, chain: &Chain) -> Vec<String> {
+    let told = |slot: &Slot| {
+        slot.incidents().into_iter().map(|words| format!("{strip}: {}: {words}", slot.name())).collect::<Vec<_>>()
+    };
+    chain.slots().iter().flat_map(told).collect()
 }
 
 fn write_files(

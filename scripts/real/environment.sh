@@ -31,6 +31,8 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   bring native-plugins packages zam-plugins || true
   # guitarix, mda, x42, Calf, Ardour's and drums as LV2, and a SoundFont for them.
   bring lv2-plugins packages guitarix-lv2 mda-lv2 x42-plugins calf-plugins ardour-lv2-plugins avldrums.lv2 avldrums.lv2-soundfont timgm6mb-soundfont lilv-utils || true
+  # Another measurement of loudness and true peak.
+  bring ffmpeg packages ffmpeg || true
   bring music scripts/real/fetch-data.sh "$real/music" && export TONEMILL_REAL_MUSIC=$real/music
   bring trixie scripts/real/setup-trixie.sh "$real/trixie" && export TONEMILL_REAL_TRIXIE=$real/trixie
 else

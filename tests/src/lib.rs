@@ -2,6 +2,8 @@
 //!
 //! Every test here runs the real binary as its users do, in a folder of its own.
 
+pub mod smf;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

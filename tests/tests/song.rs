@@ -1,41 +1,69 @@
 //! The shipped jobs: what a fresh machine renders.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use tonemill_tests::{Place, read_wav, repository};
+use tonemill_tests::{Place, files_below, read_wav, repository};
 
 fn shipped(name: &str) -> PathBuf {
     repository().join("jobs/examples").join(name)
 }
 
 #[test]
-fn the_shipped_song_gives_a_mix_and_stems_that_sum_to_the_premaster() {
+fn every_shipped_session_with_stems_gives_such_that_sum_to_the_premaster() {
     let place = Place::new();
-    // The shipped job with samples that lose nothing; what it reads is named absolutely since the file moves.
-    let text = std::fs::read_to_string(shipped("song.yaml")).unwrap();
-    let root = repository().display().to_string();
-    let text = text.replace("bits: 24", "bits: 32f").replace("../../presets", &format!("{root}/presets"));
-    place.write("song.yaml", text.replace("data/", &format!("{root}/jobs/examples/data/")));
-    place.run(&["render", "song.yaml"]).expect(0);
-    let manifest = place.manifest("out/song/manifest.jsonl");
-    assert!(manifest.len() >= 6, "{}", manifest.len());
-    for line in &manifest {
-        assert_eq!(line["file"]["silent"], false, "{}", line["path"]);
-        assert_eq!(line["file"]["clipped_samples"], 0, "{}", line["path"]);
+    // What the jobs read stands beside them, or in the presets that come with tonemill.
+    for folder in ["jobs/examples", "presets/library"] {
+        for file in files_below(&repository().join(folder)) {
+            let name = file.strip_prefix(repository()).unwrap().to_str().unwrap().to_owned();
+            place.write(&name, std::fs::read(&file).unwrap());
+        }
     }
-    let premaster = read_wav(&place.path("out/song/premaster.wav"));
+    let mut rendered = Vec::new();
+    for job in files_below(&place.path("jobs/examples")) {
+        let Ok(text) = std::fs::read_to_string(&job) else { continue };
+        if job.extension().is_none_or(|extension| extension != "yaml") || !text.contains("stems") {
+            continue;
+        }
+        // Samples that lose nothing.
+        let text: String =
+            text.lines().filter(|line| line.trim() != "bits: 24").map(|line| format!("{line}\n")).collect();
+        std::fs::write(&job, text.replace("\noutput:\n", "\noutput:\n  bits: 32f\n")).unwrap();
+        place.run(&["render", job.to_str().unwrap()]).expect(0);
+        let name = job.file_stem().unwrap().to_str().unwrap().to_owned();
+        let manifest = place.manifest(&format!("out/{name}/manifest.jsonl"));
+        let labels: BTreeSet<&str> = manifest.iter().map(|line| line["label"].as_str().unwrap()).collect();
+        for label in labels {
+            let lines = || manifest.iter().filter(|line| line["label"] == label);
+            stems_sum(&place.path(&format!("out/{name}")), &lines().collect::<Vec<_>>(), label);
+            rendered.push(label.to_owned());
+        }
+    }
+    assert!(rendered.len() >= 3, "the song and the two songs of the console: {rendered:?}");
+}
+
+/// Fails unless the stems among these lines of a manifest sum to the premaster, and all of it sounds and is whole.
+fn stems_sum(folder: &Path, lines: &[&serde_json::Value], label: &str) {
+    for line in lines {
+        assert_eq!(line["file"]["silent"], false, "{label}: {}", line["path"]);
+        assert_eq!(line["file"]["clipped_samples"], 0, "{label}: {}", line["path"]);
+        assert!(line["stems_differ"].as_f64().unwrap() <= 1e-6, "{label}: {}", line["stems_differ"]);
+    }
+    let sound = |line: &serde_json::Value| read_wav(&folder.join(line["path"].as_str().unwrap()));
+    let premaster = lines.iter().find(|line| line["deliver"] == "premaster");
+    let premaster = sound(premaster.unwrap_or_else(|| panic!("{label} has no premaster")));
+    let stems: Vec<_> = lines.iter().filter(|line| line["deliver"].get("stem").is_some()).collect();
+    assert!(stems.len() >= 3, "{label}");
     let mut sum = vec![vec![0f64; premaster[0].len()]; 2];
-    let stems = manifest.iter().filter(|line| line["deliver"].get("stem").is_some());
-    for line in stems {
-        let stem = read_wav(&place.path("out/song").join(line["path"].as_str().unwrap()));
-        for (to, from) in sum.iter_mut().zip(stem) {
+    for stem in stems {
+        for (to, from) in sum.iter_mut().zip(sound(stem)) {
             // Stems end when they are silent, so some are shorter.
             to.iter_mut().zip(from).for_each(|(to, from)| *to += f64::from(from));
         }
     }
     let misses = sum.iter().flatten().zip(premaster.iter().flatten()).map(|(sum, all)| (sum - f64::from(*all)).abs());
     let worst = misses.fold(0.0, f64::max);
-    assert!(worst <= 1e-6, "the stems miss the premaster by {worst}");
+    assert!(worst <= 1e-6, "the stems of {label} miss the premaster by {worst}");
 }
 
 #[test]
@@ -44,11 +72,9 @@ fn the_shipped_tones_differ_and_keep_the_guitars_length() {
     place.run(&["render", shipped("tones.yaml").to_str().unwrap()]).expect(0);
     let manifest = place.manifest("out/tones/manifest.jsonl");
     assert_eq!(manifest.len(), 4);
-    let hashes: std::collections::BTreeSet<&str> =
-        manifest.iter().map(|l| l["file"]["blake3"].as_str().unwrap()).collect();
+    let hashes: BTreeSet<&str> = manifest.iter().map(|l| l["file"]["blake3"].as_str().unwrap()).collect();
     assert_eq!(hashes.len(), 4);
-    let frames: std::collections::BTreeSet<u64> =
-        manifest.iter().map(|l| l["file"]["frames"].as_u64().unwrap()).collect();
+    let frames: BTreeSet<u64> = manifest.iter().map(|l| l["file"]["frames"].as_u64().unwrap()).collect();
     assert_eq!(frames.len(), 1, "{frames:?}");
 }
 

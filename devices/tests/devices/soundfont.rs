@@ -125,6 +125,27 @@ fn program_changes_are_followed_or_left_as_is_set() {
 }
 
 #[test]
+fn notes_without_a_sound_and_those_that_another_program_plays_are_told() {
+    let mut device = made("soundfont", &[]);
+    let mut run = activate(&mut *device, 0, 512, RATE);
+    let silent = (0, on(9, 20, 0.9));
+    let replaced = [(10, midi(0xc0, 80, 0)), (20, note_on(60, 0.8)), (30, note_on(62, 0.8)), (40, midi(0xc0, 33, 0))];
+    let played = [(50, note_on(40, 0.8)), (60, on(9, 36, 0.9))];
+    // An open hi-hat that is closed at the same frame, and one that is closed later.
+    let cut = [(70, on(9, 46, 0.9)), (70, on(9, 42, 0.9)), (80, on(9, 46, 0.9)), (90, on(9, 42, 0.9))];
+    let events: Vec<Timed> = [silent].into_iter().chain(replaced).chain(played).chain(cut).collect();
+    run.render(&nothing(4000), &events);
+    let told = [
+        "1 note silent: program 0 of bank 128 has no sound for key 20",
+        "the SoundFont has no program 80 in bank 0: program 0 of bank 0 plays 2 notes of it",
+        "1 note cut off at the start: others that exclude them, as a closed hi-hat does an open one, begin at the same time",
+    ];
+    assert_eq!(run.processor.incidents(), told);
+    run.processor.reset();
+    assert!(run.processor.incidents().is_empty());
+}
+
+#[test]
 fn drums_play_on_channel_10_or_everywhere_or_nowhere() {
     let kick = play(&[], 8000, &[(0, on(9, 36, 0.9))]);
     let piano = play(&[], 8000, &[(0, on(0, 36, 0.9))]);
