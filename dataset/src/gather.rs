@@ -51,7 +51,7 @@ pub fn gather(out: &Path, settings: &Settings) -> Result<DataSet, PackageError> 
     if read.records.is_empty() {
         return Err(PackageError::NoRender { folder: out.to_owned() });
     }
-    let told = told::read(&path).map_err(|source| PackageError::System { doing: "read", path, source })?;
+    let told = told::read(&path)?;
     let mut gathering = Gathering { out, settings, told, hashes: Hashes::default(), warnings: BTreeSet::new() };
     if read.torn {
         let warning = "the last line of the manifest is torn and left out: run the job again to complete it";

@@ -5,10 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use jobs::manifest::Record;
+use jobs::manifest::{ManifestError, Record};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -50,18 +49,25 @@ impl Annotation {
     }
 }
 
-/// What the lines of a manifest tell, by the path of their record.
-pub(crate) fn read(manifest: &Path) -> io::Result<HashMap<String, Told>> {
+/// What the lines of a manifest tell, by the path of their record. A torn last line tells nothing.
+pub(crate) fn read(manifest: &Path) -> Result<HashMap<String, Told>, ManifestError> {
     #[derive(Deserialize)]
     struct Line {
         path: String,
         #[serde(flatten)]
         told: Told,
     }
-    // Lines that are no records were refused when the records were read; only a torn last one is left.
-    let text = fs::read(manifest)?;
-    let lines = text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Line>(line).ok());
-    Ok(lines.map(|line| (line.path, line.told)).collect())
+    let path = || manifest.to_owned();
+    let bytes = fs::read(manifest).map_err(|source| ManifestError::Read { path: path(), source })?;
+    let mut lines = HashMap::new();
+    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(Line { path, told }) => drop(lines.insert(path, told)),
+            Err(_) if line.trim_ascii().is_empty() || !line.ends_with(b"\n") => {}
+            Err(source) => return Err(ManifestError::Line { path: path(), line: index + 1, source }),
+        }
+    }
+    Ok(lines)
 }
 
 /// The tone of a record: as told, else as its label has it, `take, "Tone"`.

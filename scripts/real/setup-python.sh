@@ -3,7 +3,8 @@
 # Idempotent; ~110 MB down, ~370 MB kept, no torch. Needs python3 (3.10 or newer) with venv, and a package index.
 set -euo pipefail
 D=$(realpath -m "$1")
-PACKAGES="datasets==5.2.0 webdataset==1.0.2 soundfile==0.14.0"
+# datasets 3 reads sounds with soundfile; from 4 on it wants torch to list them. It does not know the texts of pandas 3.
+PACKAGES="datasets==3.6.0 pandas==2.3.3 webdataset==1.0.2 soundfile==0.14.0"
 STAMP=$D/.done-$(echo "$PACKAGES" | sha256sum | cut -c1-12); [ -e "$STAMP" ] && exit 0
 rm -rf "$D"
 python3 -m venv "$D"

@@ -304,6 +304,27 @@ fn files_that_changed_since_are_named() {
 }
 
 #[test]
+fn what_a_line_tells_in_another_form_is_refused_and_not_passed_over() {
+    let bench = Bench::new();
+    let mut lines = bench.lines(&INPUTS[..2], &TONES);
+    lines[2]["metadata"] = json!(["player", "Ann"]);
+    let out = bench.manifest(&lines);
+    let error = refused(&bench, &out, &Settings::new(Layout::Folders));
+    assert!(error.contains("line 3 of"), "{error}");
+}
+
+#[test]
+fn a_torn_last_line_is_left_out_and_told() {
+    let bench = Bench::new();
+    let out = bench.render(&INPUTS[..2], &TONES);
+    let manifest = fs::read(out.join("manifest.jsonl")).unwrap();
+    fs::write(out.join("manifest.jsonl"), &manifest[..manifest.len() - 10]).unwrap();
+    let summary = package(&out, &bench.path("set"), &Settings::new(Layout::Folders)).unwrap();
+    assert_eq!(summary.entries, 3);
+    assert!(summary.warnings.iter().any(|warning| warning.contains("torn")), "{:?}", summary.warnings);
+}
+
+#[test]
 fn a_held_out_tone_is_in_test_alone_and_leaks_no_source() {
     let bench = Bench::new();
     let out = bench.render(&INPUTS, &TONES);
