@@ -191,7 +191,7 @@ impl Gathering<'_> {
             if dry.shape.sample_rate != wet.shape.sample_rate {
                 self.warnings.insert(format!(
                     "{}: the dry sound has {} Hz, what was rendered of it {} Hz, so their frames do not correspond. \
-                     Have the job write the dry sound too",
+                     Have the job render at the rate of the recording, or write the dry sound too",
                     dry.path.display(),
                     dry.shape.sample_rate.0,
                     wet.shape.sample_rate.0

@@ -182,12 +182,10 @@ impl Table {
         Table { columns, rows, splits }
     }
 
-    /// Each row as a JSON object, in the order of the entries; what has no value is absent.
+    /// Each row as a JSON object, in the order of the entries. Every one has every column, so that readers that look at a
+    /// few know them all.
     pub fn objects(&self) -> impl Iterator<Item = serde_json::Map<String, Value>> {
-        self.rows.iter().map(|row| {
-            let cells = self.columns.iter().zip(row);
-            cells.filter_map(|(column, cell)| Some((column.name.clone(), cell.clone()?.into()))).collect()
-        })
+        self.rows.iter().map(|row| json::object(&self.columns, row))
     }
 
     /// The rows of one split as a file.

@@ -50,6 +50,7 @@ def audiofolder(folder):
 
 
 def webdataset(folder):
+    import datasets
     import webdataset as wds
 
     found = {}
@@ -61,7 +62,10 @@ def webdataset(folder):
             for name, content in parts.items():
                 row[name] = sound(content)
             found.setdefault(split, []).append(row)
-    return found
+    return {
+        "samples": found,
+        "rows": {split: len(rows) for split, rows in datasets.load_dataset(folder).items()},
+    }
 
 
 def parquet(folder):

@@ -97,15 +97,9 @@ fn sample(entry: &Entry, row: &serde_json::Map<String, Value>) -> Result<Vec<Par
         let name = if alone { format!("{key}.{kind}") } else { format!("{key}.{}.{kind}", stem(&attached.path)) };
         file(name, &attached.path)?;
     }
-    let mut about = row.clone();
-    // A table holds texts and numbers; here the settings and the metadata can be what they are.
-    about.insert("parameters".to_owned(), Value::Object(entry.parameters()));
-    about.extend(entry.metadata.iter().map(|(name, value)| {
-        let name =
-            if row.contains_key(&format!("metadata_{name}")) { format!("metadata_{name}") } else { name.clone() };
-        (name, value.clone())
-    }));
-    let bytes = Value::Object(about).to_string().into_bytes();
+    // As in the tables of other layouts, settings are one text: readers that make columns of a sample, as Hugging Face's
+    // does, refuse those with other names in every tone.
+    let bytes = Value::Object(row.clone()).to_string().into_bytes();
     parts.push(Part { name: format!("{key}.json"), bytes: bytes.len() as u64, content: Content::Bytes(bytes) });
     parts.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(parts)

@@ -7,16 +7,17 @@ use super::{Cell, Column, Guess};
 pub(super) fn encode(columns: &[Column], rows: &[&Vec<Option<Cell>>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for row in rows {
-        // Every line has every column, so that readers find all of them on the first.
-        let object: serde_json::Map<String, Value> = columns
-            .iter()
-            .zip(*row)
-            .map(|(column, cell)| (column.name.clone(), cell.clone().map_or(Value::Null, Value::from)))
-            .collect();
-        bytes.extend(Value::from(object).to_string().into_bytes());
+        bytes.extend(Value::from(object(columns, row)).to_string().into_bytes());
         bytes.push(b'\n');
     }
     bytes
+}
+
+/// A row as an object; what has no value is `null`.
+pub(super) fn object(columns: &[Column], row: &[Option<Cell>]) -> serde_json::Map<String, Value> {
+    let cell =
+        |(column, cell): (&Column, &Option<Cell>)| (column.name.clone(), cell.clone().map_or(Value::Null, Value::from));
+    columns.iter().zip(row).map(cell).collect()
 }
 
 /// What pyarrow takes a value for.
