@@ -41,6 +41,7 @@ pub(crate) fn write(set: &DataSet, settings: &Settings, stage: &mut Stage) -> Re
 fn text(set: &DataSet, settings: &Settings) -> String {
     let sections = [counts(set), tones(set, settings), licences(set), origin(set, settings)];
     let title = set.name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let sections: Vec<&str> = sections.iter().map(String::as_str).filter(|section| !section.is_empty()).collect();
     format!("{}\n# {title}\n\n{}", head(set, settings), sections.join("\n"))
 }
 

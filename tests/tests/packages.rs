@@ -208,6 +208,38 @@ fn egdb_takes_flac_apart_into_wav_and_leaves_the_render_as_it_was() {
 }
 
 #[test]
+fn a_tone_that_is_held_out_is_in_test_alone() {
+    let place = Place::new();
+    render(&place);
+    package(&place, "folders", &["--hold-out", "Plain"]);
+    let rows = place.manifest("folders/metadata.jsonl");
+    let of = |tone: &str, split: &str| rows.iter().filter(|row| row["tone"] == tone && row["split"] == split).count();
+    assert!(of("Plain", "test") > 0 && of("Plain", "test") == of("Clean", "test"), "{rows:?}");
+    assert_eq!(of("Plain", "train") + of("Plain", "valid"), 0);
+    assert_eq!(of("Clean", "train") + of("Clean", "valid") + of("Clean", "test"), TAKES);
+}
+
+#[test]
+fn a_session_becomes_a_song_of_slakh() {
+    let place = Place::new();
+    for (name, frequency) in [("bass", 55.0), ("keys", 440.0)] {
+        place.wav(&format!("di/{name}.wav"), 48_000, &[sine(48_000, frequency, 0.3, 24_000)]);
+    }
+    let tracks = "bass: { audio: di/bass.wav }, keys: { audio: di/keys.wav, gain: -6 dB }";
+    let output = "{ path: \"out/{name}.wav\", deliver: [mix, stems] }";
+    place.write("job.yaml", format!("tonemill: 1\nsession: {{ tracks: {{ {tracks} }} }}\noutput: {output}\n"));
+    place.run(&["render", "job.yaml"]).expect(0);
+    place.run(&["package", "out", "--as", "slakh", "--to", "set"]).expect(0).says(&["nothing states its licence"]);
+    let (out, set) = (place.sound_files("out"), place.sound_files("set"));
+    let rendered = |stem: &str| out.iter().find(|(name, _)| name.to_str().unwrap().contains(stem)).unwrap().1;
+    for (name, stem) in [("mix", "mix"), ("stems/S00", "bass"), ("stems/S01", "keys")] {
+        assert_eq!(&set[Path::new(&format!("train/Track00001/{name}.wav"))], rendered(stem), "{name}");
+    }
+    let yaml = std::fs::read_to_string(place.path("set/train/Track00001/metadata.yaml")).unwrap();
+    assert!(yaml.contains("  S01:\n    audio_rendered: true\n    inst_class: \"keys\""), "{yaml}");
+}
+
+#[test]
 fn each_mistake_is_told_once_and_leaves_nothing() {
     let place = Place::new();
     render(&place);
