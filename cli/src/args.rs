@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dataset::split::Shares;
+use dataset::{ByteSize, Layout, MetadataFormat};
 use presets::ChannelPolicy;
 use presets::spec::POLICIES;
 
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     /// Run one recording through devices or a tone preset
     Apply(ApplyArguments),
+    /// Make a data set of what a job has rendered: splits, licences, a card, in a layout that other tools read
+    Package(PackageArguments),
     /// Find out what plugins and built-in devices there are and what they offer
     #[command(subcommand)]
     Plugins(PluginsCommand),
@@ -140,6 +144,68 @@ pub(crate) struct ApplyArguments {
     pub(crate) strict: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageArguments {
+    /// A job's output folder, the one with manifest.jsonl
+    pub(crate) out: PathBuf,
+    /// The layout to write
+    #[arg(long = "as", value_name = "LAYOUT", value_parser = layouts())]
+    pub(crate) layout: Layout,
+    /// The folder to write; it must not be there yet, or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// The data set's name for people [default: that of the output folder]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// The share of each split: train=0.8,valid=0.1,test=0.1 [default: everything is train]
+    #[arg(long, value_name = "SHARES")]
+    pub(crate) split: Option<Shares>,
+    /// What tells source groups apart: a field of the job's metadata, input, folder or tone [default: the recording's content]
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) group_by: Option<String>,
+    /// A tone that appears only in the split test; may stand several times
+    #[arg(long, value_name = "TONE")]
+    pub(crate) hold_out: Vec<String>,
+    /// The seed of the splits [default: the job's]
+    #[arg(long, value_name = "SEED")]
+    pub(crate) seed: Option<u64>,
+    /// Where files lie in the layouts folders and parquet, without extension
+    #[arg(long, value_name = "TEMPLATE", default_value = dataset::TEMPLATE)]
+    pub(crate) template: String,
+    /// The kind of table in the layout audiofolder
+    #[arg(long, value_name = "KIND", value_parser = metadata_formats(), default_value = "jsonl")]
+    pub(crate) metadata: MetadataFormat,
+    /// Most bytes of a shard in the layout webdataset [default: 1GB]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) shard_size: Option<ByteSize>,
+    /// Take only assets under these licences, as SPDX identifiers; unknown stands for those that state none
+    #[arg(long, value_name = "LICENCE,...", value_delimiter = ',')]
+    pub(crate) licence_allow: Vec<String>,
+    /// Leave out the dry sounds
+    #[arg(long)]
+    pub(crate) no_dry: bool,
+    /// Copy files even where they could be linked
+    #[arg(long)]
+    pub(crate) copy: bool,
+    /// Print what was made as JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The layouts of data sets by the words that commands and files use.
+fn layouts() -> impl TypedValueParser<Value = Layout> {
+    let layout = |word: String| Layout::ALL.into_iter().find(|layout| layout.word() == word);
+    PossibleValuesParser::new(Layout::ALL.map(Layout::word))
+        .map(move |word| layout(word).expect("it is one of these words"))
+}
+
+/// The kinds of metadata tables likewise.
+fn metadata_formats() -> impl TypedValueParser<Value = MetadataFormat> {
+    let format = |word: String| MetadataFormat::ALL.into_iter().find(|format| format.word() == word);
+    PossibleValuesParser::new(MetadataFormat::ALL.map(MetadataFormat::word))
+        .map(move |word| format(word).expect("it is one of these words"))
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ mod cache;
 mod examine;
 mod interrupt;
 mod manifest;
+mod package;
 mod plugins;
 mod preset;
 mod probe;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         Command::Render(arguments) => render::render(arguments),
         Command::Plan(arguments) => render::plan(arguments),
         Command::Apply(arguments) => apply::apply(arguments),
+        Command::Package(arguments) => package::package(arguments),
         Command::Plugins(command) => plugins::plugins(command),
         Command::Preset(command) => preset::preset(command),
         Command::Schema { what } => print_json(&match what {

@@ -1,4 +1,5 @@
-# Sourced: brings what the tests use of real plugins and music, and names it in TONEMILL_REAL_MUSIC, TONEMILL_REAL_TRIXIE.
+# Sourced: brings what the tests use of real plugins and music, and names it in TONEMILL_REAL_MUSIC,
+# TONEMILL_REAL_TRIXIE, TONEMILL_REAL_PYTHON.
 # Whatever cannot be had is left unset with a line that says so; the tests that need it then say that they are skipped.
 # TONEMILL_REAL names the folder to keep it in; the default lies under target/.
 
@@ -38,3 +39,6 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
 else
   echo "Real plugins and music are skipped: bringing them needs apt-get and root."
 fi
+
+# Python's own readers of data sets, in an environment of their own.
+bring python scripts/real/setup-python.sh "$real/python" && export TONEMILL_REAL_PYTHON=$real/python || true

@@ -17,10 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tonemill-devices", &["audio", "presets", "neural"]),
     ("tonemill-mix", &["audio", "score"]),
     ("tonemill-jobs", &["audio", "score", "presets"]),
+    ("tonemill-dataset", &["audio", "score", "presets", "jobs"]),
     ("tonemill-render-worker", &["audio", "score", "presets", "host", "devices", "mix", "jobs"]),
     ("tonemill-farm", &["jobs"]),
     // The command holds the worker as a hidden subcommand; the process that supervises loads no plugin.
-    ("tonemill", &["audio", "farm", "jobs", "presets", "render-worker"]),
+    ("tonemill", &["audio", "dataset", "farm", "jobs", "presets", "render-worker"]),
 ];
 
 /// Test-only members, which may use all.
