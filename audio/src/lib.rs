@@ -9,8 +9,8 @@
 //! [`spool`] where its whole length must be known, [`finish`] and [`limit`] make it as loud as asked, and
 //! [`write`](mod@write) puts it into files of a [`format`](mod@format).
 //!
-//! For data sets, [`sounding`] finds where a take begins and ends, [`noise`] is laid under it, [`offset`] says by how much
-//! what came out is late, and [`quality`] what is wrong with it.
+//! For data sets, [`sounding`] finds where a take begins and ends, [`level`] the gain that it gets, [`noise`] is laid
+//! under it, [`offset`] says by how much what came out is late, and [`quality`] what is wrong with it.
 
 pub mod buffer;
 pub mod device;
@@ -18,6 +18,7 @@ pub mod event;
 pub mod finish;
 mod flac_crc;
 pub mod format;
+pub mod level;
 pub mod limit;
 mod loudness;
 pub mod measure;
