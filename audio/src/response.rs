@@ -102,17 +102,22 @@ fn share(input: &[f32], output: &[f32], response: &[f64], part: Range<usize>) ->
 }
 
 /// Transforms of sounds with room for an answer of the same length behind them.
-struct Spectra {
+pub(crate) struct Spectra {
     planner: RealFftPlanner<f64>,
     size: usize,
 }
 
 impl Spectra {
-    fn new(frames: usize) -> Spectra {
+    pub fn new(frames: usize) -> Spectra {
         Spectra { planner: RealFftPlanner::new(), size: (2 * frames).next_power_of_two() }
     }
 
-    fn of(&mut self, samples: &[f64]) -> Vec<Complex<f64>> {
+    /// Samples that the transforms span.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    pub fn of(&mut self, samples: &[f64]) -> Vec<Complex<f64>> {
         let plan = self.planner.plan_fft_forward(self.size);
         let mut padded = samples.to_vec();
         padded.resize(self.size, 0.0);
@@ -121,7 +126,7 @@ impl Spectra {
         bins
     }
 
-    fn back(&mut self, mut bins: Vec<Complex<f64>>, frames: usize) -> Vec<f64> {
+    pub fn back(&mut self, mut bins: Vec<Complex<f64>>, frames: usize) -> Vec<f64> {
         // Of a real signal the first and the last bin are real; rounding leaves something else there.
         bins[0].im = 0.0;
         bins.last_mut().expect("a spectrum has bins").im = 0.0;

@@ -7,8 +7,10 @@
 //!
 //! A [`Position`] is a place in the music in the unit that its writer thinks in, and [`Clock`] turns one unit into
 //! another. A [`Curve`] is a value that changes over the frames of the music; [`Song::cc_curve`] makes one of a MIDI
-//! controller.
+//! controller. What else is known of a recording, an [`annotation`], follows it where it is cut, and
+//! a [`segment`] is where.
 
+pub mod annotation;
 mod changes;
 mod clock;
 mod controller;
@@ -24,6 +26,7 @@ mod play;
 mod position;
 mod programs;
 mod read;
+pub mod segment;
 mod song;
 mod tempo;
 

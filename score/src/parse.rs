@@ -33,7 +33,7 @@ pub(crate) struct Event {
     pub body: Body,
 }
 
-/// The events that matter.
+/// What an event says.
 pub(crate) enum Body {
     /// A channel message; unused bytes are 0.
     Channel([u8; 3]),
@@ -41,14 +41,23 @@ pub(crate) enum Body {
     Sysex(Arc<[u8]>),
     /// Microseconds a quarter note, above 0.
     Tempo(u32),
-    /// Beats in a bar, above 0, and their unit.
-    Meter { numerator: u8, denominator: u16 },
+    /// Beats in a bar, above 0, and their unit. `notation` is what only a metronome and a score need of it.
+    Meter { numerator: u8, denominator: u16, notation: [u8; 2] },
     /// The track's name.
     Name(String),
     /// The MIDI port that the track plays on, where a song has more than sixteen channels.
     Port(u8),
+    /// Any other meta event; it means nothing to the sound.
+    Meta { kind: u8, data: Arc<[u8]> },
+    /// Escaped bytes that are no system exclusive message.
+    Escape(Arc<[u8]>),
     /// The track lasts until here.
     End,
+}
+
+impl Body {
+    /// Clocks of a click and 32nd notes of a quarter, as in nearly every file.
+    pub const USUAL_NOTATION: [u8; 2] = [24, 8];
 }
 
 pub(crate) fn file(bytes: &[u8]) -> Result<File, ScoreProblem> {
@@ -188,7 +197,7 @@ impl<'a> Reader<'a> {
                         None if data.len() > 1 && data[0] == 0xf0 => self::sysex(&mut sysex, data.to_vec()),
                         None => {
                             self.skipped.escapes += 1;
-                            None
+                            Some(Body::Escape(data.into()))
                         }
                     }
                 }
@@ -221,14 +230,15 @@ impl<'a> Reader<'a> {
                 0 => return Err(ScoreProblem::ZeroTempo { track: self.track, tick }),
                 microseconds => Some(Body::Tempo(microseconds)),
             },
-            (0x58, &[numerator, power, ..]) => {
+            (0x58, &[numerator, power, ref notation @ ..]) => {
                 if numerator == 0 || power > 8 {
                     return Err(ScoreProblem::Meter { track: self.track, tick, numerator, power });
                 }
-                Some(Body::Meter { numerator, denominator: 1 << power })
+                let notation = notation.first_chunk().copied().unwrap_or(Body::USUAL_NOTATION);
+                Some(Body::Meter { numerator, denominator: 1 << power, notation })
             }
             (0x51 | 0x58, _) => return Err(self.damaged(start, "a tempo or time signature is too short")),
-            _ => None,
+            (kind, data) => Some(Body::Meta { kind, data: data.into() }),
         })
     }
 

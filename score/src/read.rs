@@ -106,7 +106,7 @@ fn in_sequence(file: &mut parse::File) -> Vec<Pattern> {
         let tempo_map = tempo_map(file.division, events.iter());
         events.iter_mut().for_each(|event| event.tick += start);
         let end = events.last().map_or(start, |event| event.tick);
-        let said = [Body::Tempo(500_000), Body::Meter { numerator: 4, denominator: 4 }];
+        let said = [Body::Tempo(500_000), Body::Meter { numerator: 4, denominator: 4, notation: Body::USUAL_NOTATION }];
         events.splice(0..0, said.map(|body| parse::Event { tick: start, body }));
         patterns.push(Pattern { start, end, tempo_map });
         start = end;
@@ -153,7 +153,7 @@ fn track(events: &[parse::Event], end: u64, next_note: &mut u32, repairs: &mut R
                 track.port = *port;
                 None
             }
-            Body::Tempo(_) | Body::Meter { .. } | Body::End => None,
+            Body::Tempo(_) | Body::Meter { .. } | Body::Meta { .. } | Body::Escape(_) | Body::End => None,
         };
         let Some(body) = body else { continue };
         if let Some(channel) = body.channel()
@@ -175,13 +175,13 @@ fn track(events: &[parse::Event], end: u64, next_note: &mut u32, repairs: &mut R
 }
 
 /// Tempo and meter stand in the first track by custom; wherever they stand, they hold for all.
-fn tempo_map<'a>(division: Division, events: impl Iterator<Item = &'a parse::Event>) -> TempoMap {
+pub(crate) fn tempo_map<'a>(division: Division, events: impl Iterator<Item = &'a parse::Event>) -> TempoMap {
     let mut tempos = Vec::new();
     let mut meters = Vec::new();
     for event in events {
         match event.body {
             Body::Tempo(microseconds) => tempos.push((event.tick, microseconds)),
-            Body::Meter { numerator, denominator } => meters.push((event.tick, numerator, denominator)),
+            Body::Meter { numerator, denominator, .. } => meters.push((event.tick, numerator, denominator)),
             _ => {}
         }
     }
