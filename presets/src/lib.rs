@@ -7,6 +7,7 @@
 
 pub mod builtin;
 pub mod document;
+pub mod draw;
 pub mod file;
 pub mod folders;
 pub mod lv2preset;
