@@ -9,7 +9,7 @@ pub use audio::finish::{Ceiling, CeilingBy, Fade, Finish, Target, Trim};
 pub use audio::format::{Container, Depth, FileFormat};
 pub use audio::stream::ChannelPick;
 pub use audio::write::Broadcast;
-use presets::DeviceSetup;
+use presets::{DeviceSetup, Link};
 use serde::{Deserialize, Serialize};
 pub use session::{
     Bus, Controller, Fader, Lane, Master, Moves, PanLaw, Send, SessionRender, Strip, Tempo, Track, TrackSource,
@@ -58,11 +58,11 @@ impl Render {
     /// Every device of it, in the order of [`crate::manifest::Rendered::devices`].
     pub fn devices(&self) -> Vec<&DeviceSetup> {
         match self {
-            Render::Tone(tone) => tone.chain.iter().collect(),
+            Render::Tone(tone) => presets::devices(&tone.chain),
             Render::Session(session) => {
-                let tracks = session.tracks.iter().flat_map(|track| &track.chain);
-                let busses = session.busses.iter().flat_map(|bus| &bus.chain);
-                tracks.chain(busses).chain(&session.master.chain).collect()
+                let tracks = session.tracks.iter().map(|track| &track.chain);
+                let chains = tracks.chain(session.busses.iter().map(|bus| &bus.chain));
+                chains.chain([&session.master.chain]).flat_map(|chain| presets::devices(chain)).collect()
             }
         }
     }
@@ -75,8 +75,8 @@ pub struct ToneRender {
     pub input: PathBuf,
     /// Name of the tone.
     pub tone: String,
-    /// The devices, first to last.
-    pub chain: Vec<DeviceSetup>,
+    /// What it goes through, first to last.
+    pub chain: Vec<Link>,
 }
 
 /// One file to write.

@@ -13,8 +13,64 @@ use crate::plugin::PluginFile;
 pub struct Preset {
     /// Name for people; a file without one takes its file name.
     pub name: String,
-    /// The devices, first to last.
-    pub chain: Vec<DeviceSetup>,
+    /// What the signal goes through, first to last.
+    pub chain: Vec<Link>,
+}
+
+/// One link of a chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Link {
+    /// Chains beside each other, each of which hears the signal; what they give is summed.
+    Parallel {
+        /// The chains.
+        parallel: Vec<Branch>,
+    },
+    /// One device.
+    Device(Box<DeviceSetup>),
+}
+
+/// One of several chains beside each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Factor on what comes out of it; a negative one turns the signal upside down.
+    pub gain: f64,
+    /// Its links. One without any gives the signal as it is.
+    pub chain: Vec<Link>,
+}
+
+impl From<DeviceSetup> for Link {
+    fn from(setup: DeviceSetup) -> Link {
+        Link::Device(Box::new(setup))
+    }
+}
+
+/// The devices of a chain, those of branches in the order of the branches. The place in this list is the number by which
+/// automation, examinations and manifests mean a device.
+pub fn devices(chain: &[Link]) -> Vec<&DeviceSetup> {
+    fn collect<'a>(chain: &'a [Link], into: &mut Vec<&'a DeviceSetup>) {
+        for link in chain {
+            match link {
+                Link::Device(setup) => into.push(setup),
+                Link::Parallel { parallel } => parallel.iter().for_each(|branch| collect(&branch.chain, into)),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(chain, &mut found);
+    found
+}
+
+/// Calls `change` with each of [`devices`].
+pub fn for_each_device(chain: &mut [Link], change: &mut dyn FnMut(&mut DeviceSetup)) {
+    for link in chain {
+        match link {
+            Link::Device(setup) => change(setup),
+            Link::Parallel { parallel } => {
+                parallel.iter_mut().for_each(|branch| for_each_device(&mut branch.chain, change));
+            }
+        }
+    }
 }
 
 /// One device of a chain with everything that is set on it.

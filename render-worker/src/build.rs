@@ -63,7 +63,7 @@ pub(crate) struct Builder<'a> {
 pub(crate) fn chain(
     strip: StripId,
     place: &str,
-    setups: &[DeviceSetup],
+    setups: &[&DeviceSetup],
     mut channels: usize,
     builder: &mut Builder,
     reporter: &mut Reporter,

@@ -57,7 +57,7 @@ pub(super) fn capture(arguments: &CaptureArguments) -> Result<Status, Trouble> {
         }
     }
     let settings = preset.params.len();
-    let preset = Preset { name: files.name.clone(), chain: vec![preset] };
+    let preset = Preset { name: files.name.clone(), chain: vec![preset.into()] };
     let text = presets::file::yaml(&preset, |_, setting| texts[setting].clone()).map_err(Trouble::input)?;
     let file = Staged::new(files.preset.clone());
     file.write(text.as_bytes()).map_err(|error| cannot_write(&files.preset, &error))?;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use audio::device::{DeviceInfo, TextSetting};
 use jobs::message::Examination;
 use jobs::plan::freeze;
-use presets::document::{Collector, Document};
-use presets::file::PlacedDevice;
+use presets::document::{Collector, Document, Located};
+use presets::file::{Expand, PlacedDevice, PlacedLink, expand};
 use presets::vstpreset::{self, VstPreset};
 use presets::{DeviceSetup, Value};
 use serde::Serialize;
@@ -102,6 +102,9 @@ struct PresetShown {
 struct DeviceShown {
     #[serde(flatten)]
     info: DeviceInfo,
+    /// The chains beside others that it stands in, outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    within: Vec<BranchShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<FileShown>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +114,16 @@ struct DeviceShown {
     parameters: Vec<ParameterShown>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     texts: Vec<TextSetting>,
+}
+
+#[derive(Clone, Serialize)]
+struct BranchShown {
+    /// Which of the chains, from 1.
+    number: usize,
+    /// How many there are.
+    of: usize,
+    /// On what comes out of it.
+    factor: f64,
 }
 
 #[derive(Serialize)]
@@ -136,17 +149,49 @@ fn tone_preset(path: &Path, bytes: Vec<u8>, json: bool, process: &ProcessArgumen
     let collector = Collector::new();
     let document = Document::parse(&path.display().to_string(), bytes, &collector);
     let preset = document.and_then(|document| presets::file::decode(&document.root, path, &collector));
-    let preset = collector.finish(preset).map_err(Trouble::input)?;
+    let mut open = |preset: &Located<PathBuf>| presets::file::read(&preset.value, &collector);
+    let preset = preset.and_then(|preset| {
+        let chain = expand(preset.chain, &mut Expand { open: &mut open, collector: &collector })?;
+        Some((preset.name, chain))
+    });
+    let (name, chain) = collector.finish(preset).map_err(Trouble::input)?;
     let mut asking = Asking::new(process)?;
     asking.require_worker()?;
     let collector = Collector::new();
-    let devices = preset.chain.iter().filter_map(|placed| device(placed, &mut asking, &collector)).collect();
-    let shown = PresetShown { path: path.to_owned(), name: preset.name, devices };
+    let mut placed = Vec::new();
+    placed_devices(&chain, &[], &mut placed);
+    let devices = placed.into_iter().filter_map(|(within, placed)| device(placed, within, &mut asking, &collector));
+    let shown = PresetShown { path: path.to_owned(), name, devices: devices.collect() };
     if json { print_json(&shown) } else { print_text(&shown.to_string()) }?;
     collector.finish(Some(Status::Done)).map_err(Trouble::input)
 }
 
-fn device(placed: &PlacedDevice, asking: &mut Asking, collector: &Collector) -> Option<DeviceShown> {
+/// The devices of a chain, each with the branches that it stands in, outermost first.
+fn placed_devices<'a>(
+    chain: &'a [PlacedLink],
+    within: &[BranchShown],
+    into: &mut Vec<(Vec<BranchShown>, &'a PlacedDevice)>,
+) {
+    for link in chain {
+        match link {
+            PlacedLink::Device(device) => into.push((within.to_vec(), device)),
+            PlacedLink::Parallel(fork) => {
+                for (number, branch) in fork.branches.iter().enumerate() {
+                    let here = BranchShown { number: number + 1, of: fork.branches.len(), factor: branch.gain };
+                    placed_devices(&branch.chain, &[within, &[here]].concat(), into);
+                }
+            }
+            PlacedLink::Preset(preset) => unreachable!("{} is expanded", preset.value.display()),
+        }
+    }
+}
+
+fn device(
+    placed: &PlacedDevice,
+    within: Vec<BranchShown>,
+    asking: &mut Asking,
+    collector: &Collector,
+) -> Option<DeviceShown> {
     let mut setup = placed.setup.clone();
     let examination = match examine::look(&mut setup, &placed.folder, asking) {
         Ok(examination) => examination,
@@ -171,7 +216,7 @@ fn device(placed: &PlacedDevice, asking: &mut Asking, collector: &Collector) -> 
         marks: marks(p.parameter.flags),
     };
     let parameters = parameters.into_iter().map(shown).collect();
-    Some(DeviceShown { info, state, preset, latency, parameters, texts })
+    Some(DeviceShown { info, within, state, preset, latency, parameters, texts })
 }
 
 /// Whether a frozen setup sets a parameter.
@@ -193,6 +238,9 @@ impl std::fmt::Display for PresetShown {
         writeln!(f, "{} ({}), {}", self.name, self.path.display(), count(self.devices.len(), "device"))?;
         for device in &self.devices {
             write!(f, "{}", who(&device.info))?;
+            for BranchShown { number, of, factor } in &device.within {
+                writeln!(f, "  {:<8} {number} of {of} beside each other, times {factor}", "branch")?;
+            }
             for (label, file) in [("state", &device.state), ("preset", &device.preset)] {
                 if let Some(FileShown { path, bytes, blake3 }) = file {
                     writeln!(f, "  {label:<8} {} ({bytes} bytes, BLAKE3 {blake3})", path.display())?;

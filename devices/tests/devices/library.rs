@@ -43,7 +43,7 @@ fn device(setup: &DeviceSetup) -> Box<dyn Device> {
 /// A chain's output with its latency removed, and the name of each device's peak that lies above full scale.
 fn through(preset: &Preset, input: Buffer, events: &[Timed]) -> Buffer {
     let mut signal = input;
-    for setup in &preset.chain {
+    for setup in presets::devices(&preset.chain) {
         let mut device = device(setup);
         let frames = signal.frames();
         let mut run = activate(&mut *device, signal.channel_count(), 512, RATE);

@@ -1,43 +1,31 @@
-//! What stands where a chain is expected: a preset's path, a device, a list of devices, or a preset in place.
+//! What stands where a chain is expected: a preset's path, a device, a list of links, or a preset in place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use presets::document::{Collector, Kind, Located, Node, text};
-use presets::file::{PlacedDevice, chain, decode_inline, device, is_spec};
-
-/// The parts of a chain, in order.
-pub type ChainSource = Vec<ChainPart>;
-
-/// One part of a chain.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ChainPart {
-    /// All devices of this preset file.
-    Preset(Located<PathBuf>),
-    /// A device that stands in the job itself.
-    Device(Box<PlacedDevice>),
-}
+use presets::file::{PlacedLink, decode_inline, is_spec, link};
 
 /// Reads what stands behind `instrument`, `tone` or `chain`. In a list, each text may be a preset's path too.
-pub(super) fn decode(name: &str, node: &Node, folder: &Path, collector: &Collector) -> ChainSource {
+pub(super) fn decode(name: &str, node: &Node, folder: &Path, collector: &Collector) -> Vec<PlacedLink> {
     match &node.kind {
         Kind::List(items) => items.iter().flat_map(|item| one(name, item, folder, collector)).collect(),
         _ => one(name, node, folder, collector),
     }
 }
 
-fn one(name: &str, node: &Node, folder: &Path, collector: &Collector) -> ChainSource {
-    let devices = |devices: Vec<PlacedDevice>| devices.into_iter().map(|d| ChainPart::Device(Box::new(d))).collect();
+fn one(name: &str, node: &Node, folder: &Path, collector: &Collector) -> Vec<PlacedLink> {
+    let has = |field: &str| node.map().is_some_and(|entries| entries.iter().any(|e| e.key.value == field));
     match &node.kind {
         Kind::Scalar(scalar) if is_path(&scalar.text) => text(name, node, collector)
-            .map(|path| ChainPart::Preset(Located::new(folder.join(path), node.place.clone())))
+            .map(|path| PlacedLink::Preset(Located::new(folder.join(path), node.place.clone())))
             .into_iter()
             .collect(),
         // Only the name's folder counts for the devices in it, so any name will do.
-        Kind::Map(entries) if entries.iter().any(|e| e.key.value == "chain") => {
-            devices(decode_inline(node, &folder.join(name), collector).map_or_else(Vec::new, |p| p.chain))
+        Kind::Map(_) if has("chain") && !has("wet") => {
+            decode_inline(node, &folder.join(name), collector).map_or_else(Vec::new, |p| p.chain)
         }
-        Kind::List(_) => devices(chain(node, folder, collector)),
-        _ => devices(device(node, folder, collector).into_iter().collect()),
+        Kind::List(_) => presets::file::chain(node, folder, collector),
+        _ => link(node, folder, collector).into_iter().collect(),
     }
 }
 

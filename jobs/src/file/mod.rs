@@ -22,7 +22,6 @@ use audio::SampleRate;
 use presets::document::{Collector, Document, Fields, Mistakes, Node};
 
 pub use automation::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
-pub use chain::{ChainPart, ChainSource};
 pub use midi::{MidiForm, TrackChoice};
 pub use output::{Collision, Delivery, DeliveryKind, FileRules, Heard, LevelRules, OutputRules};
 pub use schema::schema;

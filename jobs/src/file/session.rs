@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use presets::document::{Collector, Entry, Fields, Kind, Located, Node, Place, number, text};
+use presets::file::PlacedLink;
 use score::Position;
 
 use super::automation::{self, ControllerForm, LaneForm};
-use super::chain::{self, ChainSource};
+use super::chain;
 use super::midi::{self, MidiForm};
 use super::output::{LevelRules, level_rules};
 use super::{routing, strip};
@@ -33,7 +34,7 @@ pub struct SessionForm {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MasterForm {
     /// Its devices.
-    pub chain: ChainSource,
+    pub chain: Vec<PlacedLink>,
     /// Level behind the chain.
     pub fader: Fader,
     /// What moves.
@@ -72,7 +73,7 @@ pub struct TrackForm {
     /// Where its sound comes from; `None` only where a mistake says why.
     pub source: Option<SourceForm>,
     /// Instrument and effects.
-    pub chain: ChainSource,
+    pub chain: Vec<PlacedLink>,
     /// Level, pan and routing.
     pub strip: Strip,
     /// What moves.
@@ -115,7 +116,7 @@ pub struct BusForm {
     /// Its name.
     pub name: Located<String>,
     /// Its devices.
-    pub chain: ChainSource,
+    pub chain: Vec<PlacedLink>,
     /// Level, pan and routing.
     pub strip: Strip,
     /// What moves.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use presets::document::{Collector, Fields, Kind, Located, Node, text};
-use presets::file::{PlacedPreset, decode_inline, device};
+use presets::document::{Collector, Entry, Fields, Kind, Located, Node, text};
+use presets::file::{PlacedLink, PlacedPreset, decode_inline, link};
 use presets::{DeviceKind, PluginFile};
 
 use super::chain::is_path;
@@ -106,9 +106,10 @@ fn decode_tones(node: &Node, folder: &Path, collector: &Collector) -> Vec<ToneFo
 }
 
 fn tone(node: &Node, folder: &Path, collector: &Collector) -> Option<ToneForm> {
+    let has = |entries: &[Entry], field: &str| entries.iter().any(|e| e.key.value == field);
     match &node.kind {
         Kind::Scalar(scalar) if is_path(&scalar.text) => glob("tones", node, collector).map(ToneForm::Files),
-        Kind::Map(entries) if entries.iter().any(|e| e.key.value == "chain") => {
+        Kind::Map(entries) if has(entries, "chain") && !has(entries, "wet") => {
             if !entries.iter().any(|e| e.key.value == "name") {
                 let message = "a preset that stands in the job needs a name";
                 collector.mistake_with(&node.place, message, "Write name: NAME; {tone} in the output path takes it.");
@@ -117,14 +118,19 @@ fn tone(node: &Node, folder: &Path, collector: &Collector) -> Option<ToneForm> {
             Some(ToneForm::Inline(Located::new(preset, node.place.clone())))
         }
         _ => {
-            let device = device(node, folder, collector)?;
+            let link = link(node, folder, collector)?;
+            let PlacedLink::Device(device) = &link else {
+                let help = "Write { name: NAME, chain: [...] }; {tone} in the output path takes the name.";
+                collector.mistake_with(&node.place, "a tone of several chains needs a name", help);
+                return None;
+            };
             let name = match device.setup.device.kind() {
                 DeviceKind::Builtin(name) => name.to_owned(),
                 DeviceKind::Plugin(_, PluginFile { plugin, .. }) => {
                     Path::new(plugin).file_stem().map_or_else(|| plugin.clone(), |s| s.to_string_lossy().into_owned())
                 }
             };
-            let preset = PlacedPreset { name, chain: vec![device] };
+            let preset = PlacedPreset { name, chain: vec![link] };
             Some(ToneForm::Inline(Located::new(preset, node.place.clone())))
         }
     }

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use presets::document::{Collector, Mistakes, Place};
-use presets::file::{PlacedDevice, PlacedPreset};
+use presets::document::{Collector, Located, Mistakes, Place};
+use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
 
 use super::devices::Devices;
 use super::examiner::Examiner;
 use super::sources::Files;
 use super::{Header, Options, Plan, outputs, session, songs, tones};
-use crate::file::{ChainPart, ChainSource, JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
+use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::paths;
 use crate::task::{AudioSettings, Output, Render, Source, Task};
 
@@ -22,7 +22,7 @@ pub(super) struct Builder<'a> {
     pub devices: Devices<'a>,
     /// The folder that relative output paths start from, absolute.
     pub base: PathBuf,
-    presets: HashMap<PathBuf, Option<PlacedPreset>>,
+    presets: Presets,
     tasks: Vec<Task>,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         files: Files::default(),
         devices: Devices::new(&options.folders, job.audio, examiner),
         base,
-        presets: HashMap::new(),
+        presets: Presets::default(),
         tasks: Vec::new(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
@@ -112,8 +112,38 @@ impl<'a> Builder<'a> {
         self.job.audio
     }
 
-    /// A preset file, read once.
+    /// A preset file, with the presets that it names in their places.
     pub fn preset(&mut self, path: &Path, place: &Place) -> Option<PlacedPreset> {
+        let preset = self.presets.open(path, place, &self.collector)?;
+        let chain = self.links_of(vec![PlacedLink::Preset(Located::new(path.to_owned(), place.clone()))])?;
+        Some(PlacedPreset { chain, ..preset })
+    }
+
+    /// A chain with every preset that it names in its place. `None` where one is missing; the mistake is told.
+    pub fn links_of(&mut self, chain: Vec<PlacedLink>) -> Option<Vec<PlacedLink>> {
+        let Builder { presets, collector, .. } = self;
+        let mut open = |preset: &Located<PathBuf>| presets.open(&preset.value, &preset.place, collector);
+        expand(chain, &mut Expand { open: &mut open, collector })
+    }
+
+    /// Adds a task.
+    pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>) {
+        let audio = self.audio();
+        let key = super::key::key(audio, &render, &outputs, &sources);
+        self.tasks.push(Task { number: self.tasks.len() as u32, label, key, audio, render, outputs, sources });
+    }
+}
+
+/// The preset files of a planning.
+#[derive(Default)]
+struct Presets {
+    /// By path; `None` where one cannot be used, which is told once.
+    read: HashMap<PathBuf, Option<PlacedPreset>>,
+}
+
+impl Presets {
+    /// A preset file, read once.
+    fn open(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<PlacedPreset> {
         let path = tidy(path);
         if !path.exists() {
             let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -127,37 +157,10 @@ impl<'a> Builder<'a> {
                 (true, None) => "Paths start at this file's folder.".to_owned(),
             };
             let message = format!("there is no preset {}", paths::shown(&path));
-            self.collector.mistake_with(place, message, help);
+            collector.mistake_with(place, message, help);
             return None;
         }
-        if !self.presets.contains_key(&path) {
-            let read = presets::file::read(&path, &self.collector);
-            self.presets.insert(path.clone(), read);
-        }
-        self.presets[&path].clone()
-    }
-
-    /// The devices of a chain's parts. `None` where a preset is missing; the mistake is told.
-    pub fn devices_of(&mut self, source: &ChainSource) -> Option<Vec<PlacedDevice>> {
-        let mut devices = Vec::new();
-        let mut whole = true;
-        for part in source {
-            match part {
-                ChainPart::Device(device) => devices.push((**device).clone()),
-                ChainPart::Preset(path) => match self.preset(&path.value, &path.place) {
-                    Some(preset) => devices.extend(preset.chain),
-                    None => whole = false,
-                },
-            }
-        }
-        whole.then_some(devices)
-    }
-
-    /// Adds a task.
-    pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>) {
-        let audio = self.audio();
-        let key = super::key::key(audio, &render, &outputs, &sources);
-        self.tasks.push(Task { number: self.tasks.len() as u32, label, key, audio, render, outputs, sources });
+        self.read.entry(path).or_insert_with_key(|path| presets::file::read(path, collector)).clone()
     }
 }
 

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use presets::document::{Collector, Place, did_you_mean, without_point};
-use presets::file::PlacedDevice;
+use presets::file::{PlacedDevice, PlacedLink};
 use presets::folders::Folders;
-use presets::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting, Value};
+use presets::{Asset, Branch, ChannelPolicy, DeviceKind, DeviceSetup, Link, PluginFile, PluginFormat, Setting, Value};
 
 use super::examiner::{ExamineError, Examiner, locate};
 use super::sources::{Files, Sources};
@@ -33,12 +33,20 @@ pub(super) type Examined = Rc<Result<Examination, ExamineError>>;
 /// A chain, ready for a plan.
 #[derive(Clone, Debug)]
 pub(super) struct Frozen {
-    pub chain: Vec<DeviceSetup>,
+    pub chain: Vec<Link>,
     pub sources: Sources,
     /// Channels behind it; `None` where a device could not be examined.
     pub channels: Option<usize>,
-    /// What was found out about each device, and the channels in front of it.
+    /// What was found out about each of [`presets::devices`], and the channels in front of it.
     pub known: Vec<(Examined, Option<usize>)>,
+}
+
+/// What comes up while a chain is frozen.
+struct Found<'a> {
+    sources: Sources,
+    known: Vec<(Examined, Option<usize>)>,
+    files: &'a mut Files,
+    collector: &'a Collector,
 }
 
 /// What stands in front of a chain.
@@ -60,50 +68,92 @@ impl<'a> Devices<'a> {
         Devices { folders, examiner, audio, located, examined, warnings: Vec::new() }
     }
 
-    /// Freezes a chain. `None` where it has a mistake; later devices are looked at all the same.
+    /// Freezes a chain in which every preset is expanded. `None` where it has a mistake; later devices are looked at all
+    /// the same.
     pub fn chain(
         &mut self,
-        placed: &[&PlacedDevice],
+        links: &[PlacedLink],
         signal: Signal<'_>,
         files: &mut Files,
         collector: &Collector,
     ) -> Option<Frozen> {
         let before = collector.len();
-        let (chain, known) = (Vec::new(), Vec::new());
-        let mut frozen = Frozen { chain, sources: Sources::default(), channels: signal.channels, known };
-        for (index, device) in placed.iter().enumerate() {
+        let mut found = Found { sources: Sources::default(), known: Vec::new(), files, collector };
+        let (chain, channels) = self.links(links, signal, &mut found);
+        let Found { sources, known, .. } = found;
+        (collector.len() == before).then_some(Frozen { chain, sources, channels, known })
+    }
+
+    /// Freezes links. Gives them with the channels behind them, where these are known.
+    fn links(&mut self, links: &[PlacedLink], signal: Signal<'_>, found: &mut Found<'_>) -> (Vec<Link>, Option<usize>) {
+        let mut channels = signal.channels;
+        let mut frozen = Vec::with_capacity(links.len());
+        for (index, link) in links.iter().enumerate() {
             let notes = index == 0 && signal.channels == Some(0);
-            let Some(mut setup) = self.resolve(device, files, &mut frozen.sources, collector) else {
-                frozen.channels = None;
-                continue;
-            };
-            let in_channels = frozen.channels;
-            let examined = self.examine(&setup, in_channels);
-            match examined.as_ref() {
-                Ok(examination) => {
-                    check_sidechain(examination, device, collector);
-                    freeze(&mut setup, examination, device, collector);
-                    self.follow(&mut setup, examination, device, files, &mut frozen.sources, collector);
-                    frozen.channels = step(examination, device, frozen.channels, notes, signal.of, collector);
+            let here = Signal { channels, of: signal.of };
+            match link {
+                PlacedLink::Device(device) => {
+                    let (setup, behind) = self.device(device, here, notes, found);
+                    frozen.extend(setup.map(Link::from));
+                    channels = behind;
                 }
-                Err(ExamineError::Refused { reason }) => {
-                    collector.mistake(&device.place, format!("{} cannot be used: {reason}", words(&device.setup)));
-                    frozen.channels = None;
+                PlacedLink::Parallel(fork) => {
+                    if notes {
+                        let message =
+                            format!("chains beside each other take no notes, and {} is made of notes", here.of);
+                        found.collector.mistake_with(&fork.place, message, "Put an instrument first.");
+                        channels = None;
+                    }
+                    let branches = fork.branches.iter().map(|branch| {
+                        let (chain, behind) = self.links(&branch.chain, Signal { channels, ..here }, found);
+                        (Branch { gain: branch.gain, chain }, behind)
+                    });
+                    let (parallel, behind): (Vec<Branch>, Vec<Option<usize>>) = branches.unzip();
+                    channels = sum(&behind, &fork.place, here.of, found.collector);
+                    frozen.push(Link::Parallel { parallel });
                 }
-                Err(ExamineError::Died { reason }) => {
-                    let warning = format!(
-                        "{}: {} could not be examined: {reason}. Its settings are not checked; tasks that use it may fail.",
-                        device.place,
-                        words(&device.setup),
-                    );
-                    self.warn(warning);
-                    frozen.channels = None;
-                }
+                PlacedLink::Preset(preset) => unreachable!("{} is expanded", preset.value.display()),
             }
-            frozen.chain.push(setup);
-            frozen.known.push((examined, in_channels));
         }
-        (collector.len() == before).then_some(frozen)
+        (frozen, channels)
+    }
+
+    /// Freezes a device. Gives it with the channels behind it; nothing of either where it has a mistake.
+    fn device(
+        &mut self,
+        device: &PlacedDevice,
+        signal: Signal<'_>,
+        notes: bool,
+        found: &mut Found<'_>,
+    ) -> (Option<DeviceSetup>, Option<usize>) {
+        let Some(mut setup) = self.resolve(device, found.files, &mut found.sources, found.collector) else {
+            return (None, None);
+        };
+        let collector = found.collector;
+        let examined = self.examine(&setup, signal.channels);
+        let behind = match examined.as_ref() {
+            Ok(examination) => {
+                check_sidechain(examination, device, collector);
+                freeze(&mut setup, examination, device, collector);
+                self.follow(&mut setup, examination, device, found.files, &mut found.sources, collector);
+                step(examination, device, signal.channels, notes, signal.of, collector)
+            }
+            Err(ExamineError::Refused { reason }) => {
+                collector.mistake(&device.place, format!("{} cannot be used: {reason}", words(&device.setup)));
+                None
+            }
+            Err(ExamineError::Died { reason }) => {
+                let warning = format!(
+                    "{}: {} could not be examined: {reason}. Its settings are not checked; tasks that use it may fail.",
+                    device.place,
+                    words(&device.setup),
+                );
+                self.warn(warning);
+                None
+            }
+        };
+        found.known.push((examined, signal.channels));
+        (Some(setup), behind)
     }
 
     /// What these values of a parameter of `setup` mean to the device, which has `in_channels` in front of it.
@@ -360,6 +410,20 @@ fn check_sidechain(examination: &Examination, device: &PlacedDevice, collector: 
         count => format!("{name} has {count} sidechain inputs, not {}", sidechain.input),
     };
     collector.mistake_with(&device.sidechain, message, "Remove it, or use a device that has one.");
+}
+
+/// The channels behind chains that are summed; tells where they have counts of which neither is mono.
+fn sum(behind: &[Option<usize>], place: &Place, of: &str, collector: &Collector) -> Option<usize> {
+    let counts: Option<Vec<usize>> = behind.iter().copied().collect();
+    let counts = counts?;
+    let most = counts.iter().copied().max()?;
+    if let Some(other) = counts.iter().find(|count| **count != 1 && **count != most) {
+        let (few, many) = (channels(*other), channels(most));
+        let message = format!("chains beside each other in {of} end in {few} and in {many}; only mono fits all");
+        collector.mistake_with(place, message, "Let all end in as many, or in one.");
+        return None;
+    }
+    Some(most)
 }
 
 /// The channels behind a device; tells where it cannot stand there.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use presets::{Asset, DeviceSetup};
+use presets::{Asset, Link};
 use serde::Serialize;
 
 use crate::ENGINE;
@@ -69,8 +69,8 @@ impl Substitute<'_> {
         }
     }
 
-    fn chain(&self, chain: &mut [DeviceSetup]) {
-        for setup in chain {
+    fn chain(&self, chain: &mut [Link]) {
+        presets::for_each_device(chain, &mut |setup| {
             if let Some((_, file)) = setup.device.plugin_mut() {
                 let mut path = PathBuf::from(&file.plugin);
                 self.path(&mut path);
@@ -82,6 +82,6 @@ impl Substitute<'_> {
             });
             let own = setup.state.iter_mut().chain(&mut setup.preset).chain(&mut setup.referenced);
             assets.chain(own).for_each(|path| self.path(path));
-        }
+        });
     }
 }

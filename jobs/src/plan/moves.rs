@@ -206,7 +206,7 @@ fn resolve(
             [] => vec![Value::Number(some_value(examination, &name.parameter))],
             values => values.iter().map(|value| value.value.clone()).collect(),
         };
-        let (setup, in_channels) = (&frozen.chain[at], frozen.known[at].1);
+        let (setup, in_channels) = (presets::devices(&frozen.chain)[at], frozen.known[at].1);
         let results = devices.settings(setup, in_channels, &name.parameter, &asked);
         if let Some(Err(problem @ SettingProblem::Unknown { .. })) = results.first() {
             unknown.get_or_insert((examination, problem.clone()));

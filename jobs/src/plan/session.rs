@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use presets::document::{Collector, Located, Place, did_you_mean, similar};
-use presets::file::PlacedDevice;
+use presets::file::PlacedLink;
 use score::{TempoMap, ToChannels};
 
 use super::build::Builder;
@@ -14,8 +14,8 @@ use super::outputs;
 use super::sources::Sources;
 use crate::channels::channels;
 use crate::file::{
-    BusForm, ChainSource, Delivery, DeliveryKind, FileRules, Heard, MidiForm, SessionForm, SourceForm, TempoForm,
-    TrackChoice, TrackForm,
+    BusForm, Delivery, DeliveryKind, FileRules, Heard, MidiForm, SessionForm, SourceForm, TempoForm, TrackChoice,
+    TrackForm,
 };
 use crate::paths;
 use crate::task::{Bus, Deliver, Master, Render, SessionRender, Strip, Tempo, Track, TrackSource};
@@ -104,7 +104,7 @@ fn check(builder: &Builder<'_>, form: &SessionForm, render: &SessionRender, nami
     let chains = render.tracks.iter().map(|t| (t.name.as_str(), &t.chain));
     let chains = chains.chain(render.busses.iter().map(|b| (b.name.as_str(), &b.chain)));
     for (name, chain) in chains.chain([("master", &render.master.chain)]) {
-        for sidechain in chain.iter().filter_map(|setup| setup.sidechain.as_ref()) {
+        for sidechain in presets::devices(chain).into_iter().filter_map(|setup| setup.sidechain.as_ref()) {
             if !names.contains(&sidechain.from.as_str()) {
                 let muted = form.tracks.iter().any(|t| t.name.value == sidechain.from);
                 let message = match muted || naming.left_out.contains(&sidechain.from) {
@@ -428,16 +428,15 @@ fn master(builder: &mut Builder<'_>, form: &SessionForm, clock: &Clock, sources:
 /// Freezes a chain that ends in a strip or the master, which take one channel or two.
 fn chain(
     builder: &mut Builder<'_>,
-    source: &ChainSource,
+    links: &[PlacedLink],
     signal: Option<usize>,
     of: &str,
     place: &Place,
     sources: &mut Sources,
 ) -> Option<Frozen> {
-    let devices = builder.devices_of(source)?;
-    let placed: Vec<&PlacedDevice> = devices.iter().collect();
+    let links = builder.links_of(links.to_vec())?;
     let signal = Signal { channels: signal, of };
-    let frozen = builder.devices.chain(&placed, signal, &mut builder.files, &builder.collector)?;
+    let frozen = builder.devices.chain(&links, signal, &mut builder.files, &builder.collector)?;
     if let Some(count) = frozen.channels.filter(|count| *count > 2) {
         let message = format!("{of} ends in {}, and a mix takes 1 or 2", channels(count));
         builder.collector.mistake_with(place, message, "Fold it down with a device of its chain.");

@@ -69,11 +69,14 @@ fn a_plan_holds_ids_numbers_and_absolute_paths_only() {
     let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
     assert_eq!(tone.input, bench.path("di/a.wav"));
     let plugin = bench.path("plugins/Fuzz.clap").to_str().unwrap().to_owned();
-    assert_eq!(tone.chain[0].device, DeviceSpec::Clap(PluginFile { plugin, id: Some("test.fuzz".into()) }));
+    assert_eq!(
+        presets::devices(&tone.chain)[0].device,
+        DeviceSpec::Clap(PluginFile { plugin, id: Some("test.fuzz".into()) })
+    );
     let number = |id: &str, value| Setting { parameter: id.into(), value: Value::Number(value) };
-    assert_eq!(tone.chain[0].params, [number("#11", 0.4), number("#12", 3.0)]);
+    assert_eq!(presets::devices(&tone.chain)[0].params, [number("#11", 0.4), number("#12", 3.0)]);
     let Render::Tone(tone) = &plan.tasks[0].render else { panic!("a tone is planned") };
-    assert_eq!(tone.chain[0].params, [number("#0", -6.0)]);
+    assert_eq!(presets::devices(&tone.chain)[0].params, [number("#0", -6.0)]);
 }
 
 #[test]
@@ -99,7 +102,11 @@ fn ids_and_names_of_plugins_are_found_by_whoever_lists_plugins() {
         let plan = bench.plan(TONES).unwrap();
         let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
         let plugin = bench.path("plugins/Fuzz.clap").to_str().unwrap().to_owned();
-        assert_eq!(tone.chain[0].device, DeviceSpec::Clap(PluginFile { plugin, id: Some(id.into()) }), "{written}");
+        assert_eq!(
+            presets::devices(&tone.chain)[0].device,
+            DeviceSpec::Clap(PluginFile { plugin, id: Some(id.into()) }),
+            "{written}"
+        );
     }
 }
 
@@ -121,7 +128,7 @@ fn a_vst3_plugin_is_planned_by_name_path_and_class_id() {
         bench.write("tones/loud.yaml", &chain);
         let plan = bench.plan(TONES).unwrap();
         let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
-        let setup = &tone.chain[0];
+        let setup = presets::devices(&tone.chain)[0];
         let file = PluginFile { plugin: plugin.clone(), id: Some(id.into()) };
         assert_eq!((&setup.device, setup.mode), (&DeviceSpec::Vst3(file), ProcessMode::Realtime), "for {written}");
         assert_eq!(setup.params, [Setting { parameter: "#11".into(), value: Value::Number(0.4) }]);
@@ -276,7 +283,11 @@ fn a_device_that_dies_while_examined_is_a_warning() {
         "{warning}"
     );
     let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
-    assert_eq!(tone.chain[0].params[0].parameter, "A", "what could not be resolved travels as written");
+    assert_eq!(
+        presets::devices(&tone.chain)[0].params[0].parameter,
+        "A",
+        "what could not be resolved travels as written"
+    );
 }
 
 #[test]

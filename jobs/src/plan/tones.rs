@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use audio::read::Shape;
 use presets::document::{Located, Place, did_you_mean, similar};
-use presets::file::PlacedDevice;
+use presets::file::PlacedLink;
 
 use super::build::Builder;
 use super::devices::Signal;
@@ -29,26 +29,25 @@ struct Tone {
     /// What `{tone}` becomes: a file's name tells presets apart better than the name in it.
     tag: String,
     name: String,
-    chain: Vec<PlacedDevice>,
+    chain: Vec<PlacedLink>,
 }
 
 pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
     let inputs: Vec<Input> = form.inputs.iter().flat_map(|input| find_inputs(builder, input)).collect();
     let tones: Vec<Tone> = form.tones.iter().flat_map(|tone| find_tones(builder, tone)).collect();
     for tone in &tones {
-        let chain: Vec<&PlacedDevice> = tone.chain.iter().collect();
         let mut frozen = HashMap::new();
         if inputs.is_empty() {
             // Without inputs there is a mistake already; the devices' own are told beside it.
             let signal = Signal { channels: None, of: "the input" };
-            builder.devices.chain(&chain, signal, &mut builder.files, &builder.collector);
+            builder.devices.chain(&tone.chain, signal, &mut builder.files, &builder.collector);
         }
         for input in &inputs {
             let channels = usize::from(input.shape.channels);
             let chain = frozen.entry(channels).or_insert_with(|| {
                 let of = paths::shown(&input.path);
                 let signal = Signal { channels: Some(channels), of: &of };
-                builder.devices.chain(&chain, signal, &mut builder.files, &builder.collector)
+                builder.devices.chain(&tone.chain, signal, &mut builder.files, &builder.collector)
             });
             let (Some(chain), Some(rules)) = (chain, builder.rules()) else { continue };
             let mut values: BTreeMap<&str, &str> = BTreeMap::new();
@@ -97,7 +96,8 @@ fn find_inputs(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Input> {
 fn find_tones(builder: &mut Builder<'_>, form: &ToneForm) -> Vec<Tone> {
     match form {
         ToneForm::Inline(Located { value, .. }) => {
-            vec![Tone { tag: value.name.clone(), name: value.name.clone(), chain: value.chain.clone() }]
+            let Some(chain) = builder.links_of(value.chain.clone()) else { return Vec::new() };
+            vec![Tone { tag: value.name.clone(), name: value.name.clone(), chain }]
         }
         ToneForm::Files(Located { value: glob, place }) => {
             let mut tones = Vec::new();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use audio::stream::ChannelPick;
-use presets::DeviceSetup;
+use presets::Link;
 use score::{Curve, Position};
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ impl SessionRender {
         for (at, (strip, chain)) in strips.enumerate() {
             let busses = strip.bus.iter().chain(strip.sends.iter().map(|send| &send.bus));
             heard_by[at].extend(busses.filter_map(|bus| index(bus)));
-            for sidechain in chain.iter().filter_map(|setup| setup.sidechain.as_ref()) {
+            for sidechain in presets::devices(chain).into_iter().filter_map(|setup| setup.sidechain.as_ref()) {
                 if let Some(from) = index(&sidechain.from) {
                     heard_by[from].push(at);
                 }
@@ -109,8 +109,8 @@ pub struct Track {
     /// Frame at which it starts.
     #[serde(default, skip_serializing_if = "is_default")]
     pub offset: u64,
-    /// The devices; of a MIDI track the first takes the notes.
-    pub chain: Vec<DeviceSetup>,
+    /// Its devices; of a MIDI track the first takes the notes.
+    pub chain: Vec<Link>,
     /// What moves the devices' parameters.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
@@ -152,7 +152,7 @@ pub struct Bus {
     /// Name, unique among tracks and busses.
     pub name: String,
     /// Its devices.
-    pub chain: Vec<DeviceSetup>,
+    pub chain: Vec<Link>,
     /// What moves the devices' parameters.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
@@ -164,7 +164,7 @@ pub struct Bus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Master {
     /// Its devices.
-    pub chain: Vec<DeviceSetup>,
+    pub chain: Vec<Link>,
     /// What moves the devices' parameters.
     #[serde(default, skip_serializing_if = "Moves::is_empty")]
     pub moves: Moves,
@@ -193,7 +193,7 @@ impl Moves {
 /// A parameter that follows a curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lane {
-    /// Position of the device in its chain.
+    /// The device's number in its chain, as [`presets::devices`] counts.
     pub device: usize,
     /// The parameter's id.
     pub parameter: u32,
@@ -204,7 +204,7 @@ pub struct Lane {
 /// A parameter that follows a MIDI controller of the track's notes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Controller {
-    /// Position of the device in its chain.
+    /// The device's number in its chain, as [`presets::devices`] counts.
     pub device: usize,
     /// The parameter's id.
     pub parameter: u32,

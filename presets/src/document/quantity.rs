@@ -106,6 +106,20 @@ pub fn decibels(name: &str, node: &Node, range: RangeInclusive<f64>, collector: 
     }
 }
 
+/// A share: `30 %`, or the number alone. Gives the number in front of the sign.
+pub fn percent(name: &str, node: &Node, range: RangeInclusive<f64>, collector: &Collector) -> Option<f64> {
+    let scalar = scalar(name, node, "a share such as 30 %", collector)?;
+    let (value, unit) = split_unit(&scalar.text);
+    match value {
+        Some(value) if unit.is_empty() || unit == "%" => within(name, node, value, range, " %", collector),
+        _ => {
+            let message = format!("{name} = {} is not a share", node.shown());
+            collector.mistake_with(&node.place, message, "Write a share such as 30 %.");
+            None
+        }
+    }
+}
+
 /// A time with its unit, in seconds: `5 s`, `250 ms`, `1.5 min`.
 pub fn seconds(name: &str, node: &Node, range: RangeInclusive<f64>, collector: &Collector) -> Option<f64> {
     let scalar = scalar(name, node, "a time such as 5 s", collector)?;

@@ -11,23 +11,26 @@
 //! let collector = Collector::new();
 //! let document = Document::parse("quiet.yaml", text, &collector).unwrap();
 //! let preset = presets::file::decode(&document.root, "quiet.yaml".as_ref(), &collector);
-//! let preset = collector.finish(preset).unwrap().into_preset();
-//! assert_eq!(preset.chain[0].params[0].parameter, "Gain");
+//! let preset = collector.finish(preset).unwrap();
+//! let preset = presets::Preset { name: preset.name, chain: presets::file::links(preset.chain) };
+//! assert_eq!(presets::devices(&preset.chain)[0].params[0].parameter, "Gain");
 //! ```
 
 mod chain;
 mod entry;
+mod expand;
 mod schema;
 mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use chain::{chain, device, is_spec};
+pub use chain::{chain, device, is_spec, link};
+pub use expand::{Expand, expand, links};
 pub use schema::{definitions, schema};
 pub use write::{WriteError, yaml};
 
-use crate::document::{Collector, Document, Fields, Kind, Mistakes, Node, Place};
+use crate::document::{Collector, Document, Fields, Kind, Located, Mistakes, Node, Place};
 use crate::{DeviceSetup, Preset};
 
 /// The version of preset files that this build reads.
@@ -38,8 +41,45 @@ pub const VERSION: u64 = 1;
 pub struct PlacedPreset {
     /// Name for people.
     pub name: String,
-    /// The devices, first to last.
-    pub chain: Vec<PlacedDevice>,
+    /// What the signal goes through, first to last.
+    pub chain: Vec<PlacedLink>,
+}
+
+/// One link of a chain as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PlacedLink {
+    /// One device.
+    Device(Box<PlacedDevice>),
+    /// Another preset's whole chain. [`expand`] puts it in place.
+    Preset(Located<PathBuf>),
+    /// Chains beside each other.
+    Parallel(PlacedParallel),
+}
+
+/// Chains beside each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedParallel {
+    /// Where they stand.
+    pub place: Place,
+    /// The chains.
+    pub branches: Vec<PlacedBranch>,
+}
+
+/// One of several chains beside each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedBranch {
+    /// Where it stands.
+    pub place: Place,
+    /// Factor on what comes out of it.
+    pub gain: f64,
+    /// Its links; none where it gives the signal as it is.
+    pub chain: Vec<PlacedLink>,
+}
+
+impl From<PlacedDevice> for PlacedLink {
+    fn from(device: PlacedDevice) -> PlacedLink {
+        PlacedLink::Device(Box::new(device))
+    }
 }
 
 /// A device with the places of what is set on it.
@@ -82,23 +122,20 @@ impl PlacedDevice {
     }
 }
 
-impl PlacedPreset {
-    /// Forgets the places.
-    pub fn into_preset(self) -> Preset {
-        Preset { name: self.name, chain: self.chain.into_iter().map(|d| d.setup).collect() }
-    }
-}
-
 /// Reads a preset file. `None` where nothing of it can be used; a preset that comes back may have mistakes too.
 pub fn read(path: &Path, collector: &Collector) -> Option<PlacedPreset> {
     decode(&Document::read(path, collector)?.root, path, collector)
 }
 
-/// Reads a preset file that has no mistake.
+/// Reads a preset file that has no mistake, with the presets that it names.
 pub fn load(path: &Path) -> Result<Preset, Mistakes> {
     let collector = Collector::new();
-    let preset = read(path, &collector);
-    collector.finish(preset).map(PlacedPreset::into_preset)
+    let mut open = |preset: &Located<PathBuf>| read(&preset.value, &collector);
+    let preset = read(path, &collector).and_then(|preset| {
+        let chain = expand(preset.chain, &mut Expand { open: &mut open, collector: &collector })?;
+        Some(Preset { name: preset.name, chain: links(chain) })
+    });
+    collector.finish(preset)
 }
 
 /// Takes a preset out of a file that is read already. `path` gives the default name, and the folder that the paths

@@ -25,7 +25,7 @@ pub fn schema() -> Value {
     })
 }
 
-/// The definitions that job files use too: `device`, `chain`, `preset`, `value`, `policy`.
+/// The definitions that job files use too: `device`, `link`, `branch`, `chain`, `preset`, `value`, `policy`.
 pub fn definitions() -> Value {
     let policies: Vec<&str> = POLICIES.iter().map(|(word, _)| *word).collect();
     json!({
@@ -43,10 +43,12 @@ pub fn definitions() -> Value {
             "enum": policies,
         },
         "chain": {
-            "description": "The devices, first to last.",
+            "description": "What the signal goes through, first to last.",
             "type": "array",
-            "items": { "$ref": "#/$defs/device" },
+            "items": { "$ref": "#/$defs/link" },
         },
+        "link": link(),
+        "branch": branch(),
         "preset": {
             "description": "A preset that stands within another file.",
             "type": "object",
@@ -73,6 +75,57 @@ fn preset_properties(versioned: bool) -> Value {
     text("license", "For people.");
     properties.insert("chain".into(), json!({ "$ref": "#/$defs/chain" }));
     Value::Object(properties)
+}
+
+fn link() -> Value {
+    json!({
+        "description": "A device, another preset's chain, chains beside each other, or a chain of which a share is heard.",
+        "anyOf": [
+            { "$ref": "#/$defs/device" },
+            { "description": "The path of a preset, relative to this file.", "type": "string", "pattern": "/|\\.(yaml|yml|json)$" },
+            {
+                "description": "Chains that hear the same signal; what they give is summed, and lined up to the frame.",
+                "type": "object",
+                "required": ["parallel"],
+                "properties": {
+                    "parallel": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/branch" } },
+                    "dry": { "description": "Level of the signal itself beside them, in dB; not heard where it is left out.", "type": ["number", "string"] },
+                },
+                "additionalProperties": false,
+            },
+            {
+                "description": "A share of a chain, and the rest of the signal as it is.",
+                "type": "object",
+                "required": ["wet", "chain"],
+                "properties": {
+                    "wet": { "description": "The share in percent.", "type": ["number", "string"] },
+                    "chain": { "$ref": "#/$defs/chain" },
+                },
+                "additionalProperties": false,
+            },
+        ],
+    })
+}
+
+fn branch() -> Value {
+    json!({
+        "description": "A link, a list of links, or a chain with its level.",
+        "anyOf": [
+            { "$ref": "#/$defs/link" },
+            { "$ref": "#/$defs/chain" },
+            {
+                "type": "object",
+                "required": ["chain"],
+                "properties": {
+                    "chain": { "$ref": "#/$defs/chain" },
+                    "gain": { "description": "Level in dB.", "type": ["number", "string"] },
+                    "factor": { "description": "Level as a factor.", "type": "number" },
+                    "invert": { "description": "Turns the signal upside down.", "type": "boolean" },
+                },
+                "additionalProperties": false,
+            },
+        ],
+    })
 }
 
 fn device() -> Value {

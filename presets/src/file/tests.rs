@@ -1,18 +1,23 @@
 use super::*;
 use audio::device::ProcessMode;
 
-use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, Setting, Value};
+use crate::{Asset, Branch, ChannelPolicy, DeviceSpec, Link, PluginFile, Setting, Value};
 
 fn decode_text(text: &str) -> Result<Preset, String> {
     let collector = Collector::new();
     let path = Path::new("library/crunch.yaml");
     let preset =
         Document::parse("library/crunch.yaml", text, &collector).and_then(|d| decode(&d.root, path, &collector));
-    collector.finish(preset).map(PlacedPreset::into_preset).map_err(|m| m.to_string())
+    let forget = |preset: PlacedPreset| Preset { name: preset.name, chain: links(preset.chain) };
+    collector.finish(preset).map(forget).map_err(|m| m.to_string())
+}
+
+fn one_link(entry: &str) -> Result<Link, String> {
+    decode_text(&format!("tonemill: 1\nchain:\n- {entry}\n")).map(|mut p| p.chain.remove(0))
 }
 
 fn one_device(entry: &str) -> Result<DeviceSetup, String> {
-    decode_text(&format!("tonemill: 1\nchain:\n- {entry}\n")).map(|mut p| p.chain.remove(0))
+    one_link(entry).map(|link| crate::devices(&[link])[0].clone())
 }
 
 fn number(parameter: &str, value: f64) -> Setting {
@@ -244,4 +249,73 @@ fn damaged_files_are_refused_without_a_panic() {
             prop_assert!(mistake.to_string().starts_with("x.yaml"));
         }
     });
+}
+
+#[test]
+fn chains_stand_beside_each_other_with_levels_and_the_signal_itself() {
+    let gain = |text: &str| Link::from(one_device(&format!("{{ gain: {text} }}")).unwrap());
+    let branch = |gain: f64, chain: Vec<Link>| Branch { gain, chain };
+    let parallel = |branches| Link::Parallel { parallel: branches };
+    let half = audio::Decibels(-6.0).gain();
+    let found = one_link(
+        "{ parallel: [{ gain: -3 dB }, [reverb, { gain: 1 }], { chain: [reverb], gain: -6 dB, invert: true }, { chain: [], factor: 0.25 }], dry: -6 }",
+    );
+    let reverb = || Link::from(one_device("reverb").unwrap());
+    let expected = parallel(vec![
+        branch(half, vec![]),
+        branch(1.0, vec![gain("-3 dB")]),
+        branch(1.0, vec![reverb(), gain("1")]),
+        branch(-half, vec![reverb()]),
+        branch(0.25, vec![]),
+    ]);
+    assert_eq!(found.unwrap(), expected);
+    let found = one_link("{ wet: 25 %, chain: [{ parallel: [reverb, [{ wet: 50 %, chain: [{ gain: 2 }] }]] }] }");
+    let inner = parallel(vec![branch(0.5, vec![]), branch(0.5, vec![gain("2")])]);
+    let inner = parallel(vec![branch(1.0, vec![reverb()]), branch(1.0, vec![inner])]);
+    assert_eq!(found.unwrap(), parallel(vec![branch(0.75, vec![]), branch(0.25, vec![inner])]));
+}
+
+#[test]
+fn what_is_wrong_with_chains_beside_each_other_is_told() {
+    for (entry, expected) in [
+        ("{ parallel: 3 }", "3:15: parallel is 3. List chains: parallel: [crunch.yaml, [{ gain: -6 dB }]]."),
+        ("{ parallel: [] }", "3:15: parallel is empty. List chains, or remove it."),
+        ("{ wet: 130 %, chain: [] }", "3:10: wet = 130 % is outside 0..100 %. Did you mean 13.0 %?"),
+        ("{ wet: half, chain: [] }", "3:10: wet = \"half\" is not a share. Write a share such as 30 %."),
+        (
+            "{ chain: [] }",
+            "3:3: an entry with a chain needs wet. Write how much of it is heard: { wet: 30 %, chain: [...] }.",
+        ),
+        (
+            "{ parallel: [{ chain: [], gain: 0, factor: 1 }] }",
+            "3:38: gain and factor both say how loud the branch is. Remove one of the two.",
+        ),
+        (
+            "{ parallel: [reverb], gain: 3 }",
+            "3:25: an entry of parallel chains has no field \"gain\". Its fields are dry, parallel.",
+        ),
+    ] {
+        let told = one_link(entry).unwrap_err();
+        assert!(told.contains(expected), "{entry}: {told}");
+    }
+}
+
+#[test]
+fn a_preset_takes_the_chains_of_others_and_none_stands_within_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, chain: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("tonemill: 1\nchain: {chain}\n")).unwrap();
+        path
+    };
+    write("amps/clean.yaml", "[{ gain: 1 }, ../cab.yaml]");
+    write("cab.yaml", "[{ gain: 2 }]");
+    let both = write("both.yaml", "[{ gain: 0 }, { parallel: [amps/clean.yaml, cab.yaml] }]");
+    let preset = load(&both).unwrap();
+    let gains: Vec<&Value> = crate::devices(&preset.chain).iter().map(|setup| &setup.params[0].value).collect();
+    assert_eq!(gains, [0.0, 1.0, 2.0, 2.0].map(Value::Number).each_ref());
+    write("cab.yaml", "[amps/clean.yaml]");
+    let told = load(&both).unwrap_err().to_string();
+    assert!(told.contains("clean.yaml stands within itself. Write its devices here instead."), "{told}");
 }

@@ -7,7 +7,7 @@ use audio::device::ProcessMode;
 
 use super::VERSION;
 use crate::spec::{MODES, POLICIES};
-use crate::{Asset, ChannelPolicy, DeviceKind, DeviceSetup, PluginFile, Preset, Sidechain, Value};
+use crate::{Asset, Branch, ChannelPolicy, DeviceKind, DeviceSetup, Link, PluginFile, Preset, Sidechain, Value};
 
 /// Why a preset cannot be written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -34,7 +34,7 @@ pub enum WriteError {
 ///
 /// ```
 /// # use tonemill_presets as presets;
-/// let chain = vec![presets::spec::parse("builtin:gain@Gain=-6", "".as_ref()).unwrap()];
+/// let chain = vec![presets::spec::parse("builtin:gain@Gain=-6", "".as_ref()).unwrap().into()];
 /// let preset = presets::Preset { name: "Quiet".into(), chain };
 /// let text = presets::file::yaml(&preset, |_, _| Some("-6 dB".into())).unwrap();
 /// assert_eq!(text, "tonemill: 1\nname: Quiet\nchain:\n  - builtin: gain\n    params:\n      Gain: -6  # -6 dB\n");
@@ -43,43 +43,90 @@ pub fn yaml(preset: &Preset, remark: impl Fn(usize, usize) -> Option<String>) ->
     let mut text = format!("tonemill: {VERSION}\n");
     text += &format!("name: {}\n", scalar(named("preset", &preset.name)?));
     text += if preset.chain.is_empty() { "chain: []\n" } else { "chain:\n" };
-    for (number, setup) in preset.chain.iter().enumerate() {
-        for (line, field) in fields(setup)?.iter().enumerate() {
-            let mark = if line == 0 { "- " } else { "  " };
-            writeln!(text, "  {mark}{field}").expect("a String takes all that is written");
-        }
-        if matches!(setup.device.kind(), DeviceKind::Plugin(..)) && !setup.assets.is_empty() {
-            text += "    files:\n";
-            for (role, asset) in &setup.assets {
-                if let Asset::File(path) = asset {
-                    text += &format!("      {}{}\n", key(role), scalar(written(path)?));
+    let mut number = 0;
+    for line in chain(&preset.chain, &mut number, &remark)? {
+        writeln!(text, "  {line}").expect("a String takes all that is written");
+    }
+    Ok(text)
+}
+
+/// The lines of a list of links, the first device of which has the number `number`.
+fn chain(
+    links: &[Link],
+    number: &mut usize,
+    remark: &dyn Fn(usize, usize) -> Option<String>,
+) -> Result<Vec<String>, WriteError> {
+    let mut lines = Vec::new();
+    for link in links {
+        match link {
+            Link::Device(setup) => {
+                lines.extend(device(setup, |setting| remark(*number, setting))?);
+                *number += 1;
+            }
+            Link::Parallel { parallel } => {
+                lines.push("- parallel:".to_owned());
+                for Branch { gain, chain: links } in parallel {
+                    let gain = finite("the level of a branch", *gain)?;
+                    lines.push(format!("    - factor: {gain}"));
+                    lines.push(if links.is_empty() { "      chain: []" } else { "      chain:" }.to_owned());
+                    lines.extend(chain(links, number, remark)?.into_iter().map(|line| format!("        {line}")));
                 }
             }
         }
-        if !setup.params.is_empty() {
-            text += "    params:\n";
-        }
-        for (index, setting) in setup.params.iter().enumerate() {
-            let value = match &setting.value {
-                Value::Number(value) if value.is_finite() => decimal(*value),
-                Value::Number(value) => {
-                    return Err(WriteError::NotFinite { parameter: setting.parameter.clone(), value: *value });
-                }
-                // Always quoted: as a plain scalar "5" would be a number.
-                Value::Text(text) => quoted(text),
-            };
-            let remark = remark(number, index).map_or(String::new(), |remark| comment(&remark));
-            text += &format!("      {}{value}{remark}\n", key(&setting.parameter));
+    }
+    Ok(lines)
+}
+
+/// The lines of one device.
+fn device(setup: &DeviceSetup, remark: impl Fn(usize) -> Option<String>) -> Result<Vec<String>, WriteError> {
+    let mut lines = Vec::new();
+    for (line, field) in fields(setup)?.iter().enumerate() {
+        let mark = if line == 0 { "- " } else { "  " };
+        lines.push(format!("{mark}{field}"));
+    }
+    if matches!(setup.device.kind(), DeviceKind::Plugin(..)) && !setup.assets.is_empty() {
+        lines.push("  files:".to_owned());
+        for (role, asset) in &setup.assets {
+            if let Asset::File(path) = asset {
+                lines.extend(entry(role, &scalar(written(path)?)));
+            }
         }
     }
-    Ok(text)
+    if !setup.params.is_empty() {
+        lines.push("  params:".to_owned());
+    }
+    for (index, setting) in setup.params.iter().enumerate() {
+        let value = match &setting.value {
+            Value::Number(value) => finite(&setting.parameter, *value)?,
+            // Always quoted: as a plain scalar "5" would be a number.
+            Value::Text(text) => quoted(text),
+        };
+        let remark = remark(index).map_or(String::new(), |remark| comment(&remark));
+        lines.extend(entry(&setting.parameter, &format!("{value}{remark}")));
+    }
+    Ok(lines)
+}
+
+/// The lines of a field below another.
+fn entry(name: &str, value: &str) -> Vec<String> {
+    match key(name) {
+        Key::Short(key) => vec![format!("    {key}{value}")],
+        Key::Long(key) => vec![format!("    ? {key}"), format!("    : {value}")],
+    }
+}
+
+fn finite(what: &str, value: f64) -> Result<String, WriteError> {
+    match value.is_finite() {
+        true => Ok(decimal(value)),
+        false => Err(WriteError::NotFinite { parameter: what.to_owned(), value }),
+    }
 }
 
 /// The fields of a device but its parameters, the one that names it first.
 fn fields(setup: &DeviceSetup) -> Result<Vec<String>, WriteError> {
     let mut fields = Vec::new();
     fn put(fields: &mut Vec<String>, name: &str, value: &str) {
-        fields.push(format!("{}{}", key(name), scalar(value)));
+        fields.push(format!("{name}: {}", scalar(value)));
     }
     match setup.device.kind() {
         DeviceKind::Builtin(name) => put(&mut fields, "builtin", named("device", name)?),
@@ -143,10 +190,17 @@ fn decimal(value: f64) -> String {
 /// Longest name that stands before a colon as it is: YAML allows 1024 characters there, escapes included.
 const LONGEST_KEY: usize = 1000;
 
-fn key(name: &str) -> String {
+enum Key {
+    /// With the colon behind it.
+    Short(String),
+    /// One that needs a line of its own.
+    Long(String),
+}
+
+fn key(name: &str) -> Key {
     match scalar(name) {
-        key if key.chars().count() <= LONGEST_KEY => format!("{key}: "),
-        key => format!("? {key}\n      : "),
+        key if key.chars().count() <= LONGEST_KEY => Key::Short(format!("{key}: ")),
+        key => Key::Long(key),
     }
 }
 
@@ -202,11 +256,26 @@ mod tests {
         let collector = Collector::new();
         let document = Document::parse("written.yaml", text, &collector);
         let preset = document.and_then(|d| super::super::decode(&d.root, Path::new("written.yaml"), &collector));
-        collector.finish(preset).map(super::super::PlacedPreset::into_preset).map_err(|mistakes| mistakes.to_string())
+        let forget = |preset: super::super::PlacedPreset| {
+            let chain = super::super::links(preset.chain);
+            Preset { name: preset.name, chain }
+        };
+        collector.finish(preset).map(forget).map_err(|mistakes| mistakes.to_string())
     }
 
     fn clap(plugin: &str) -> DeviceSetup {
         bare(PluginFormat::Clap.device(PluginFile { plugin: plugin.to_owned(), id: None }))
+    }
+
+    /// A chain of these devices, each within as many branches of its own as there are levels up to the first missing.
+    fn forked(devices: Vec<DeviceSetup>, forks: &[Option<f64>]) -> Vec<Link> {
+        let fork = |link: Link| {
+            forks.iter().map_while(|gain| *gain).fold(link, |link, gain| {
+                let beside = Branch { gain: -gain, chain: Vec::new() };
+                Link::Parallel { parallel: vec![beside, Branch { gain, chain: vec![link] }] }
+            })
+        };
+        devices.into_iter().map(|setup| fork(Link::from(setup))).collect()
     }
 
     /// Texts with everything that means something to YAML.
@@ -227,7 +296,8 @@ mod tests {
         let path = || prop::option::of(some().prop_map(PathBuf::from));
         let kind = (0..PluginFormat::ALL.len(), 0..MODES.len());
         let device = (kind, some(), prop::option::of(some()), path(), path(), 0..POLICIES.len(), params);
-        proptest!(|(name in some(), devices in prop::collection::vec(device, 0..3))| {
+        let forks = prop::collection::vec(prop::option::of(-4.0..4.0f64), 3);
+        proptest!(|(name in some(), devices in prop::collection::vec(device, 0..3), forks in forks)| {
             let mut remarks = Vec::new();
             let chain = devices.into_iter().map(|((format, mode), plugin, id, state, preset, policy, params)| {
                 let mut setup = bare(PluginFormat::ALL[format].device(PluginFile { plugin, id }));
@@ -238,11 +308,12 @@ mod tests {
                 setup.params = params.into_iter().map(setting).collect();
                 setup
             });
-            let preset = Preset { chain: chain.collect(), name };
+            let chain: Vec<DeviceSetup> = chain.collect();
+            let preset = Preset { chain: forked(chain, &forks), name };
             let text = yaml(&preset, |device, setting| Some(remarks[device][setting].clone())).unwrap();
             let back = read(&text).unwrap_or_else(|mistakes| panic!("{mistakes}\n{text}"));
             let bits = |preset: &Preset| -> Vec<u64> {
-                let values = preset.chain.iter().flat_map(|d| &d.params).map(|s| s.value.clone());
+                let values = crate::devices(&preset.chain).into_iter().flat_map(|d| &d.params).map(|s| s.value.clone());
                 values.map(|v| match v { Value::Number(n) => n.to_bits(), Value::Text(_) => 0 }).collect()
             };
             prop_assert_eq!(bits(&back), bits(&preset));
@@ -258,7 +329,7 @@ mod tests {
         setup.params = [("Tube Drive", 5.0), ("#7", -0.25), ("On", 1e300)]
             .map(|(name, value)| Setting { parameter: name.to_owned(), value: Value::Number(value) })
             .into();
-        let preset = Preset { name: "Warm: 5\"".into(), chain: vec![setup] };
+        let preset = Preset { name: "Warm: 5\"".into(), chain: vec![setup.into()] };
         let remark = |_, setting| (setting == 0).then(|| "5.0\n#1 ".to_owned());
         let text = "tonemill: 1\nname: \"Warm: 5\\\"\"\nchain:\n  - clap: ZamTube.clap\n    channels: dual_mono\n    \
                     state: warm.state\n    params:\n      Tube Drive: 5  # 5.0 #1\n      \"#7\": -0.25\n      \"On\": 1e300\n";
@@ -268,11 +339,11 @@ mod tests {
     #[test]
     fn files_of_a_built_in_are_written_beside_it() {
         let mut setup = crate::spec::parse("builtin:cabinet@ir=embedded:cabinet-4x12,Level=-3", Path::new("")).unwrap();
-        let preset = |setup: &DeviceSetup| Preset { name: "c".into(), chain: vec![setup.clone()] };
+        let preset = |setup: &DeviceSetup| Preset { name: "c".into(), chain: vec![setup.clone().into()] };
         assert_eq!(read(&yaml(&preset(&setup), |_, _| None).unwrap()).unwrap(), preset(&setup));
         setup.assets.insert("ir".into(), Asset::File("embedded:x".into()));
         let back = read(&yaml(&preset(&setup), |_, _| None).unwrap()).unwrap();
-        assert_eq!(back.chain[0].assets["ir"], Asset::File("./embedded:x".into()));
+        assert_eq!(crate::devices(&back.chain)[0].assets["ir"], Asset::File("./embedded:x".into()));
     }
 
     #[test]
@@ -280,7 +351,7 @@ mod tests {
         let mut setup = clap("a.clap");
         setup.params.push(Setting { parameter: "Drive".into(), value: Value::Number(f64::NAN) });
         let refused = |name: &str, setup: &DeviceSetup| {
-            yaml(&Preset { name: name.into(), chain: vec![setup.clone()] }, |_, _| None).unwrap_err().to_string()
+            yaml(&Preset { name: name.into(), chain: vec![setup.clone().into()] }, |_, _| None).unwrap_err().to_string()
         };
         assert_eq!(refused("x", &setup), "Drive is NaN, which no preset can hold");
         assert_eq!(refused("", &setup), "the preset has no name");
@@ -293,7 +364,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let mut setup = clap("a.clap");
         setup.state = Some(std::ffi::OsStr::from_bytes(b"st\xffte").into());
-        let refused = yaml(&Preset { name: "x".into(), chain: vec![setup] }, |_, _| None);
+        let refused = yaml(&Preset { name: "x".into(), chain: vec![setup.into()] }, |_, _| None);
         assert!(matches!(refused, Err(WriteError::Path(_))), "{refused:?}");
     }
 }
