@@ -14,6 +14,7 @@ pub mod lv2preset;
 mod plugin;
 mod setup;
 pub mod spec;
+pub mod template;
 pub mod vstpreset;
 
 pub use plugin::{DeviceKind, PluginFile, PluginFormat};

@@ -36,6 +36,8 @@ pub(crate) struct Reader<'c> {
     pub pools: Vec<Pool>,
     /// What conditions and links may name, with its slot: the preset's draws, and groups that have a name.
     pub names: Vec<(String, SlotId)>,
+    /// The preset's draws among them, and those of presets within it.
+    pub named: Vec<SlotId>,
 }
 
 /// What a draw is to give.
@@ -78,7 +80,7 @@ pub(crate) fn is_draw(entries: &[Entry]) -> bool {
 
 impl<'c> Reader<'c> {
     pub fn new(folder: PathBuf, collector: &'c Collector) -> Reader<'c> {
-        Reader { collector, folder, slots: Vec::new(), pools: Vec::new(), names: Vec::new() }
+        Reader { collector, folder, slots: Vec::new(), pools: Vec::new(), names: Vec::new(), named: Vec::new() }
     }
 
     /// Reads the draw for `parameter` of what stands at `path`.
@@ -272,14 +274,13 @@ impl<'c> Reader<'c> {
         Some((Source::Pool, Values::Pool(self.pools.len() - 1)))
     }
 
-    /// Reads the preset's `draws`.
-    pub fn named(&mut self, node: &Node) {
+    /// Reads a preset's `draws`, which stand at `path`.
+    pub fn named(&mut self, path: &Arc<str>, node: &Node) {
         let help = "It takes draws by name: draws: { drive: { uniform: [0, 10] } }.";
         let Kind::Map(entries) = &node.kind else {
             self.mistake::<()>(node, format!("draws is {}", node.shown()), help);
             return;
         };
-        let path: Arc<str> = NAMED.into();
         for Entry { key, value } in entries {
             if value.map().is_none() {
                 let message = format!("{} draws nothing", quoted(&key.value));
@@ -287,26 +288,20 @@ impl<'c> Reader<'c> {
                 self.collector.mistake_with(&value.place, message, help);
                 continue;
             }
-            match self.draw(&path, &key.value, value, Wants::Anything) {
-                Some(Read::Slot(slot)) => self.names.push((key.value.clone(), slot)),
-                Some(Read::Constant(constant)) => {
-                    let choice = super::slot::Choice::Value(constant);
-                    let fixed = Slot {
-                        source: Source::Choice(vec![1.0]),
-                        values: Values::Options([choice].into()),
-                        ..slot(&path, &key.value, value)
-                    };
-                    let id = self.add(fixed);
-                    self.names.push((key.value.clone(), id));
-                }
-                None => {}
-            }
+            let id = match self.draw(path, &key.value, value, Wants::Anything) {
+                Some(Read::Slot(id)) => id,
+                Some(Read::Constant(constant)) => self.add(Slot {
+                    source: Source::Choice(vec![1.0]),
+                    values: Values::Options([super::slot::Choice::Value(constant)].into()),
+                    ..slot(path, &key.value, value)
+                }),
+                None => continue,
+            };
+            self.names.push((key.value.clone(), id));
+            self.named.push(id);
         }
     }
 }
-
-/// What stands for the device of a named draw.
-pub(crate) const NAMED: &str = "draws";
 
 /// A slot that draws nothing yet.
 pub(crate) fn slot(path: &Arc<str>, parameter: &str, node: &Node) -> Slot {
