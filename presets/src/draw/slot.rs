@@ -26,6 +26,8 @@ pub struct Slot {
     pub place: Place,
     /// What can come.
     pub values: Values,
+    /// Somebody wants it drawn even where that is known to be unsafe: `force: true`.
+    pub forced: bool,
     pub(crate) key: DrawKey,
     pub(crate) source: Source,
     pub(crate) grid: Option<Grid>,

@@ -335,6 +335,7 @@ fn the_schema_takes_the_draws_that_the_reader_takes() {
     };
     for good in [
         r#"{"gain": {"uniform": ["-6 dB", "3 dB"]}}"#,
+        r#"{"gain": {"uniform": [1, 2], "force": true}}"#,
         r#"{"gain": {"Gain": {"int": [1, 6]}}, "probability": 0.5, "name": "trim"}"#,
         r#"{"clap": "X", "params": {"A": {"normal": {"mean": 1, "sd": 1, "low": 0, "high": 2}}}, "when": {"pickup": ["neck"], "a": {"above": 3}}}"#,
         r#"{"clap": "X", "params": {"A": {"choice": {"Clean": 3, "Crunch": 1}}, "B": {"choice": [1, "x"], "weights": [1, 2]}}}"#,

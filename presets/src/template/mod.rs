@@ -99,6 +99,8 @@ pub struct DrawnParameter<'t> {
     /// The lowest and the highest value, or all of several options, as the device would be given them. Of normalised ones,
     /// the numbers from 0 to 1 themselves.
     pub extremes: Vec<Value>,
+    /// It is to be drawn even where that is known to be unsafe.
+    pub forced: bool,
     /// Where the draw stands.
     pub place: &'t Place,
 }
@@ -187,6 +189,7 @@ impl ToneTemplate {
                     parameter: &template.device.setup.params[index].parameter,
                     values: &slot.values,
                     extremes: extremes(&slot.values),
+                    forced: slot.forced,
                     place: &slot.place,
                 })
             })

@@ -155,6 +155,32 @@ fn linked_parameters_follow_one_draw() {
 }
 
 #[test]
+fn a_draw_may_be_forced() {
+    let template = chain("- { clap: X, params: { A: { uniform: [0, 1], force: true }, B: { uniform: [0, 1] } } }");
+    let forced: Vec<bool> = template.drawn_parameters().map(|drawn| drawn.forced).collect();
+    assert_eq!(forced, [true, false]);
+}
+
+#[test]
+fn one_file_that_is_drawn_by_name_stands_wherever_it_is_asked_for() {
+    let template = parse("tonemill: 1\ndraws: { ir: { choice: [a.wav, b.wav] } }\nchain:\n- { cabinet: { drawn: ir } }\n- { clap: X, files: { IR: { drawn: ir } }, when: { ir: a.wav } }\n").unwrap();
+    let mut lengths = std::collections::BTreeSet::new();
+    for draw in 0..40 {
+        let resolved = at(&template, "x", draw);
+        let devices = crate::devices(&resolved.chain);
+        let a = devices[0].assets["ir"] == Asset::File("presets/a.wav".into());
+        assert_eq!(devices.len(), 1 + usize::from(a));
+        assert!(devices.iter().skip(1).all(|setup| setup.assets["IR"] == devices[0].assets["ir"]));
+        lengths.insert(devices.len());
+    }
+    assert_eq!(lengths.len(), 2);
+    assert_eq!(
+        of(&template, &[("ir", "x".into())], 0).unwrap_err().to_string(),
+        "presets/tone.yaml:5:52: ir is a draw of this preset, and something known of this item too. Rename the draw."
+    );
+}
+
+#[test]
 fn grids_walk_through_every_combination_and_begin_anew() {
     let template = parse(
         "tonemill: 1\ndraws: { tone: { grid: [dark, bright] } }\nchain:\n- { clap: X, params: { Tone: { drawn: tone }, Drive: { grid: { steps: [0, 10, 5] } }, Mix: { uniform: [0, 1] } } }\n- { clap: Y, params: { Level: { grid: [1, 2] } } }\n",

@@ -38,6 +38,8 @@ pub(crate) struct Reader<'c> {
     pub names: Vec<(String, SlotId)>,
     /// The preset's draws among them, and those of presets within it.
     pub named: Vec<SlotId>,
+    /// The draw that is being read is forced.
+    forced: bool,
 }
 
 /// What a draw is to give.
@@ -80,15 +82,28 @@ pub(crate) fn is_draw(entries: &[Entry]) -> bool {
 
 impl<'c> Reader<'c> {
     pub fn new(folder: PathBuf, collector: &'c Collector) -> Reader<'c> {
-        Reader { collector, folder, slots: Vec::new(), pools: Vec::new(), names: Vec::new(), named: Vec::new() }
+        Reader {
+            collector,
+            folder,
+            slots: Vec::new(),
+            pools: Vec::new(),
+            names: Vec::new(),
+            named: Vec::new(),
+            forced: false,
+        }
     }
 
     /// Reads the draw for `parameter` of what stands at `path`.
     pub fn draw(&mut self, path: &Arc<str>, parameter: &str, node: &Node, wants: Wants) -> Option<Read> {
+        self.forced = false;
         match self.form(parameter, node, wants, Around::default())? {
             Form::Constant(value) => Some(Read::Constant(value)),
             Form::Drawn { source, values, grid } => {
-                let slot = Slot { grid: grid.then_some(Grid { stride: 1, count: 0 }), ..slot(path, parameter, node) };
+                let slot = Slot {
+                    grid: grid.then_some(Grid { stride: 1, count: 0 }),
+                    forced: self.forced,
+                    ..slot(path, parameter, node)
+                };
                 Some(Read::Slot(self.add(Slot { source, values, ..slot })))
             }
         }
@@ -133,6 +148,7 @@ impl<'c> Reader<'c> {
         if inner.is_none() && collector.is_empty() {
             self.mistake::<()>(node, format!("{form} has no value"), "Give it one.");
         }
+        self.forced |= fields.boolean("force").unwrap_or(false);
         let found = self.one(name, form, inner?, &fields, wants, around);
         fields.finish();
         found
@@ -310,6 +326,7 @@ pub(crate) fn slot(path: &Arc<str>, parameter: &str, node: &Node) -> Slot {
         parameter: parameter.into(),
         place: node.place.clone(),
         values: Values::Stands,
+        forced: false,
         key: DrawKey::new(path, parameter),
         source: Source::Chain,
         grid: None,

@@ -90,7 +90,9 @@ pub(super) fn definitions() -> Map<String, Value> {
     let scalar = json!({ "type": ["number", "string", "boolean"] });
     let quantity = json!({ "type": ["number", "string"] });
     let numbers = |count: usize| json!({ "type": "array", "minItems": count, "maxItems": count, "items": quantity });
-    let form = |about: &str, word: &str, own: Value| {
+    let form = |about: &str, word: &str, mut own: Value| {
+        let force = "Drawn even where the parameter is known to be unsafe to draw.";
+        own["force"] = json!({ "description": force, "type": "boolean" });
         json!({
             "description": about,
             "type": "object",

@@ -45,7 +45,7 @@ fn every_contradiction_is_told_at_its_place() {
         ),
         (
             "{ clap: X, params: { A: { uniform: [1, 2], step: 1 } } }",
-            "3:46: a draw has no field \"step\". Its fields are uniform.",
+            "3:46: a draw has no field \"step\". Its fields are uniform, force.",
         ),
         (
             "{ clap: X, params: { A: { uniform: [1, 2], int: [1, 2] } } }",
