@@ -22,5 +22,5 @@ pub use normal::Normal;
 pub(crate) use pool::file_name;
 pub use pool::{Broken, Pool, PoolFile};
 pub use slot::{Choice, Drawn, DrawnValue, Outcome, Scale, Slot, SlotId, Values};
-pub(crate) use slot::{Source, Telling, slashed};
+pub(crate) use slot::{Source, Telling, below};
 pub use source::{DrawKey, Random, TaskKey};

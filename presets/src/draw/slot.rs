@@ -1,7 +1,7 @@
 //! One thing that is drawn, and what came of it.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -211,13 +211,13 @@ impl Choice {
 }
 
 /// A file's name with `/` between folders whatever the system.
-pub(crate) fn slashed(path: &std::path::Path) -> String {
+fn slashed(path: &Path) -> String {
     let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
     let absolute = path.has_root() && parts.first().is_some_and(|first| first == "/");
     if absolute { format!("/{}", parts[1..].join("/")) } else { parts.join("/") }
 }
 
-/// As [`slashed`], below a folder where the file is there.
-pub(crate) fn below(path: &std::path::Path, folder: &std::path::Path) -> String {
-    slashed(path.strip_prefix(folder).map_or_else(|_| PathBuf::from(path), PathBuf::from).as_path())
+/// Likewise, below a folder where the file is there.
+pub(crate) fn below(path: &Path, folder: &Path) -> String {
+    slashed(path.strip_prefix(folder).unwrap_or(path))
 }

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::draw::slashed;
+use crate::draw::below;
 use crate::{Asset, DeviceKind, DeviceSetup, PluginFile};
 
 /// Words that stand for entries without a name, so no entry is called so.
@@ -46,17 +46,16 @@ pub(super) fn of_device(setup: &DeviceSetup, folder: &Path) -> String {
             format!("{}:{plugin}{id}", format.word())
         }
     };
-    let below = |path: &Path| slashed(path.strip_prefix(folder).unwrap_or(path));
     for (role, asset) in &setup.assets {
         let file = match asset {
-            Asset::File(path) => below(path),
+            Asset::File(path) => below(path, folder),
             Asset::Embedded(name) => format!("embedded:{name}"),
         };
         text += &format!(" {role}={file}");
     }
     for (role, path) in [("state", &setup.state), ("preset", &setup.preset)] {
         if let Some(path) = path {
-            text += &format!(" {role}={}", below(path));
+            text += &format!(" {role}={}", below(path, folder));
         }
     }
     text

@@ -53,10 +53,21 @@ pub struct ToneTemplate {
     entries: Vec<Entry>,
     slots: Vec<Slot>,
     pools: Vec<Pool>,
-    /// For each slot, the plain values of its numbers 0 and 1, where they are known.
-    plain: Vec<Option<(f64, f64)>>,
+    /// What is known of each slot's plain values.
+    plain: Vec<Plain>,
     /// The draws of the preset that have a name, which are drawn in front of everything else.
     named: Vec<SlotId>,
+}
+
+/// What is known of the plain values that a slot's values mean.
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Plain {
+    #[default]
+    Unknown,
+    /// Those of the numbers 0 and 1; the others lie in proportion.
+    Line(f64, f64),
+    /// Those of the options, in order.
+    Options(Vec<Value>),
 }
 
 /// A device that may stand in the chain, with what is drawn on it.
@@ -200,7 +211,20 @@ impl ToneTemplate {
     /// minimum and maximum, for ones with a unit what the device makes of `0 dB` and `1 dB`. From then on the slot gives
     /// plain values. Only for parameters of which that is true; others keep their text.
     pub fn set_plain(&mut self, slot: SlotId, at_zero: f64, at_one: f64) {
-        self.plain[slot.0] = Some((at_zero, at_one));
+        self.plain[slot.0] = Plain::Line(at_zero, at_one);
+    }
+
+    /// Says what a slot's options are to the device, in their order: of the texts `Clean` and `Crunch`, the plain values 0 and 1.
+    ///
+    /// # Panics
+    /// If there are not as many as options.
+    pub fn set_plain_options(&mut self, slot: SlotId, plain: Vec<Value>) {
+        let count = match &self.slot(slot).values {
+            Values::Options(options) => options.len(),
+            _ => 0,
+        };
+        assert_eq!(plain.len(), count, "every option has one plain value");
+        self.plain[slot.0] = Plain::Options(plain);
     }
 
     /// The pools that are drawn from.

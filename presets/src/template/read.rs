@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::entry::{Bypass, Chance, Entry, EntryKind, Gate};
 use super::identity::{self, Paths, RESERVED};
-use super::{DeviceDraw, DeviceTemplate, Target, ToneTemplate, extremes, files, put_file};
+use super::{DeviceDraw, DeviceTemplate, Plain, Target, ToneTemplate, extremes, files, put_file};
 use crate::document::{self, Collector, Document, Fields, Kind, Located, Node, Place, quoted};
 use crate::draw::read::{Read, Reader, Wants, slot};
 use crate::draw::{Slot, Values};
@@ -117,7 +117,7 @@ impl<'b> Building<'b> {
 
     fn finish(self, name: String, entries: Vec<Entry>) -> ToneTemplate {
         let (slots, pools) = (self.reader.slots, self.reader.pools);
-        let plain = vec![None; slots.len()];
+        let plain = vec![Plain::default(); slots.len()];
         let named = self.reader.named;
         let (presets, devices) = (self.presets, self.devices);
         let mut template = ToneTemplate { name, presets, devices, entries, slots, pools, plain, named };

@@ -8,7 +8,7 @@ use crate::draw::{
 use crate::{Asset, Link, Preset, Value};
 
 use super::entry::{Bypass, Chance, Entry, EntryKind, Gate, Level};
-use super::{DeviceDraw, Target, ToneTemplate, put_file};
+use super::{DeviceDraw, Plain, Target, ToneTemplate, put_file};
 
 /// What a chain is drawn for.
 #[derive(Clone, Copy, Debug)]
@@ -382,18 +382,23 @@ impl Run<'_> {
     fn value(&self, id: SlotId, outcome: &Outcome) -> Result<Value, ResolveError> {
         let slot: &Slot = self.template.slot(id);
         Ok(match (outcome, &slot.values) {
-            (Outcome::Number(number), Values::Numbers { scale, .. }) => match (self.template.plain[id.0], scale) {
+            (Outcome::Number(number), Values::Numbers { scale, .. }) => match (&self.template.plain[id.0], scale) {
                 (_, Scale::Plain) => Value::Number(*number),
-                (Some((zero, one)), _) => Value::Number(zero + number * (one - zero)),
-                (None, Scale::Normalised) => {
+                // Rounding must not lead out of the parameter's range.
+                (Plain::Line(zero, one), Scale::Normalised) => {
+                    Value::Number((zero + number * (one - zero)).clamp(zero.min(*one), zero.max(*one)))
+                }
+                (Plain::Line(zero, one), _) => Value::Number(zero + number * (one - zero)),
+                (_, Scale::Normalised) => {
                     let (parameter, place) = (slot.parameter.to_string(), slot.place.clone());
                     return Err(ResolveError::NoRange { parameter, place });
                 }
-                (None, scale) => scale.value(*number),
+                (_, scale) => scale.value(*number),
             },
-            (Outcome::Pick(index), Values::Options(options)) => {
-                options[*index].value().expect("reading gives a parameter options of one value each").clone()
-            }
+            (Outcome::Pick(index), Values::Options(options)) => match &self.template.plain[id.0] {
+                Plain::Options(plain) => plain[*index].clone(),
+                _ => options[*index].value().expect("reading gives a parameter options of one value each").clone(),
+            },
             (outcome, _) => unreachable!("reading gives a parameter numbers and options, and here came {outcome:?}"),
         })
     }

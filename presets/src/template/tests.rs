@@ -155,6 +155,19 @@ fn linked_parameters_follow_one_draw() {
 }
 
 #[test]
+fn options_become_the_plain_values_that_the_device_gave_for_them() {
+    let mut template = chain("- { clap: X, params: { Mode: { choice: [Clean, Crunch] } } }");
+    let slot = template.drawn_parameters().next().unwrap().slot;
+    let before: Vec<Value> = (0..20).map(|draw| value(&at(&template, "x", draw), "Mode").clone()).collect();
+    template.set_plain_options(slot, vec![Value::Number(0.0), Value::Number(1.0)]);
+    for (draw, text) in before.into_iter().enumerate() {
+        let resolved = at(&template, "x", draw as u64);
+        assert_eq!(number(&resolved, "Mode"), f64::from(u8::from(text == Value::Text("Crunch".into()))));
+        assert_eq!(template.drawn(&resolved)[0].value, text.into(), "the record keeps the word");
+    }
+}
+
+#[test]
 fn a_draw_may_be_forced() {
     let template = chain("- { clap: X, params: { A: { uniform: [0, 1], force: true }, B: { uniform: [0, 1] } } }");
     let forced: Vec<bool> = template.drawn_parameters().map(|drawn| drawn.forced).collect();

@@ -140,14 +140,10 @@ impl<'c> Reader<'c> {
             self.collector.mistake_with(&second.key.place, message, "Remove one of the two.");
             return None;
         }
-        let collector = self.collector;
-        let fields = Fields::of("a draw", node, collector)?;
+        let fields = Fields::of("a draw", node, self.collector)?;
         // `FORMS` again, for a name that lives as long as the program.
         let form = FORMS.iter().copied().find(|form| *form == entry.key.value)?;
         let inner = fields.require(form, "Give it a value.");
-        if inner.is_none() && collector.is_empty() {
-            self.mistake::<()>(node, format!("{form} has no value"), "Give it one.");
-        }
         self.forced |= fields.boolean("force").unwrap_or(false);
         let found = self.one(name, form, inner?, &fields, wants, around);
         fields.finish();
