@@ -14,6 +14,8 @@ mod similar;
 pub use fields::Fields;
 pub use mistakes::{Collector, Mistake, Mistakes};
 pub use node::{Entry, Kind, Located, Node, Place, Scalar};
+pub(crate) use node::{parse_number, quoted};
+pub(crate) use quantity::split_unit;
 pub use quantity::{boolean, choice, decibels, number, percent, seconds, text, whole, without_point};
 pub use read::Document;
 pub use similar::{closest, did_you_mean, similar};

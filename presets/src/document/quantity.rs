@@ -200,7 +200,7 @@ fn with_point(text: &str) -> Option<String> {
 }
 
 /// A number and what stands behind it.
-fn split_unit(text: &str) -> (Option<f64>, &str) {
+pub(crate) fn split_unit(text: &str) -> (Option<f64>, &str) {
     let text = text.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || "+-.".contains(c))).unwrap_or(text.len());
     // An exponent belongs to the number: `1e3`.

@@ -31,7 +31,7 @@ pub fn link(node: &Node, folder: &Path, collector: &Collector) -> Option<PlacedL
 }
 
 /// Whether a text is the path of a preset file, not the name of a device.
-fn is_file(text: &str) -> bool {
+pub(crate) fn is_file(text: &str) -> bool {
     let ends = [".yaml", ".yml", ".json"].iter().any(|extension| text.to_lowercase().ends_with(extension));
     !is_spec(text) && (ends || text.contains('/'))
 }
@@ -60,7 +60,7 @@ fn parallel(node: &Node, folder: &Path, collector: &Collector) -> Option<PlacedL
 }
 
 /// Levels of a branch in dB.
-const LEVELS: std::ops::RangeInclusive<f64> = -120.0..=24.0;
+pub(crate) const LEVELS: std::ops::RangeInclusive<f64> = -120.0..=24.0;
 
 /// A list of links, one link, or `{ chain: [...], gain: LEVEL, invert: true }`, the level also as `factor: NUMBER`.
 fn branch(node: &Node, folder: &Path, collector: &Collector) -> Option<PlacedBranch> {
@@ -98,7 +98,8 @@ fn wet(node: &Node, folder: &Path, collector: &Collector) -> Option<PlacedLink> 
     Some(PlacedLink::Parallel(PlacedParallel { place: node.place.clone(), branches }))
 }
 
-fn factor(level: f64) -> f64 {
+/// The factor of a level in dB.
+pub(crate) fn factor(level: f64) -> f64 {
     audio::Decibels(level).gain()
 }
 

@@ -11,42 +11,89 @@ use std::path::Path;
 use super::PlacedDevice;
 use crate::builtin::{self, Builtin, Main};
 use crate::document::{Collector, Entry, Fields, Kind, Located, Node, Place, choice, closest, text};
+use crate::draw::read::{FORMS, is_draw};
 use crate::spec::{FORMATS, MODES, POLICIES, asset};
 use crate::{Asset, ChannelPolicy, DeviceSpec, PluginFile, PluginFormat, Setting, Sidechain, Value};
 
-/// Fields that draw at random. The format has a place for them; this version sets constants only.
-const DRAWS: &[&str] = &["uniform", "log_uniform", "normal", "integer", "choice", "one_of", "pool", "draw"];
-/// Fields of a device that the format has a place for.
-const LATER: &[&str] = &["weight", "probability"];
+/// Entries of a chain that draw at random. Who reads a chain without draws refuses them.
+const DRAWN_ENTRIES: &[&str] = &["one_of", "some_of", "shuffle"];
+/// Fields of a device by which draws decide whether it stands, likewise.
+const LATER: &[&str] = &["weight", "probability", "when"];
 
 /// Most frames that a device may be said to be late.
 const MOST_LATENCY: u64 = 10_000_000;
 
+/// A draw that stands where a value of a device is expected.
+#[derive(Clone, Debug)]
+pub(crate) struct DrawnField {
+    /// What it sets.
+    pub target: Target,
+    /// The parameter's name, the file's role, `state` or `preset`.
+    pub name: String,
+    /// The draw.
+    pub node: Node,
+}
+
+/// What of a device a draw sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The parameter at this place of `params`.
+    Parameter(usize),
+    /// The file in this role.
+    Asset(String),
+    /// The state.
+    State,
+    /// The device's own preset.
+    Preset,
+}
+
 /// The parts of a device as they are found.
 struct Parts<'c> {
     device: PlacedDevice,
+    /// Where draws go; `None` where they are refused.
+    drawn: Option<Vec<DrawnField>>,
     collector: &'c Collector,
 }
 
-/// Reads the map `node`, whose fields are `entries`.
+/// Reads the map `node`, whose fields are `entries`. Draws are refused.
 pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &Collector) -> Option<PlacedDevice> {
+    read(node, entries, folder, None, collector).map(|(device, _)| device)
+}
+
+/// Likewise, with the draws that stand in it. A drawn parameter is 0 in the device itself, a drawn file is missing.
+pub(crate) fn drawn_device(
+    node: &Node,
+    entries: &[Entry],
+    folder: &Path,
+    collector: &Collector,
+) -> Option<(PlacedDevice, Vec<DrawnField>)> {
+    read(node, entries, folder, Some(Vec::new()), collector)
+}
+
+fn read(
+    node: &Node,
+    entries: &[Entry],
+    folder: &Path,
+    drawn: Option<Vec<DrawnField>>,
+    collector: &Collector,
+) -> Option<(PlacedDevice, Vec<DrawnField>)> {
     let has = |name: &str| entries.iter().find(|e| e.key.value == name);
-    if let Some(draw) = entries.iter().find(|e| DRAWS.contains(&e.key.value.as_str())) {
+    if let Some(draw) = entries.iter().find(|e| DRAWN_ENTRIES.contains(&e.key.value.as_str())) {
         return refuse(&draw.key, collector);
     }
     if let Some(entry) = has("builtin") {
         let name = text("builtin", &entry.value, collector)?;
         let found = known_builtin(&name, &entry.value.place, collector)?;
-        let mut parts = Parts::new(found.name, entry.value.place.clone(), folder, collector);
+        let mut parts = Parts::new(found.name, entry.value.place.clone(), folder, drawn, collector);
         parts.builtin_fields(node, found, entry);
-        return Some(parts.device);
+        return Some(parts.read());
     }
     let mut plugins = PluginFormat::ALL.into_iter().filter_map(|format| Some((format, has(format.word())?)));
     if let Some((format, entry)) = plugins.next() {
         if let Some((_, second)) = plugins.next() {
             return two_devices(entry, second, collector);
         }
-        return plugin(format, node, entry, folder, collector);
+        return plugin(format, node, entry, folder, drawn, collector);
     }
     let mut named = entries.iter().filter_map(|e| builtin::builtin(&e.key.value).map(|b| (e, b)));
     let Some((entry, found)) = named.next() else {
@@ -62,10 +109,10 @@ pub(super) fn device(node: &Node, entries: &[Entry], folder: &Path, collector: &
     if let Some((second, _)) = named.next() {
         return two_devices(entry, second, collector);
     }
-    let mut parts = Parts::new(found.name, entry.key.place.clone(), folder, collector);
+    let mut parts = Parts::new(found.name, entry.key.place.clone(), folder, drawn, collector);
     parts.main_value(found, entry);
     parts.builtin_fields(node, found, entry);
-    Some(parts.device)
+    Some(parts.read())
 }
 
 fn plugin(
@@ -73,14 +120,15 @@ fn plugin(
     node: &Node,
     entry: &Entry,
     folder: &Path,
+    drawn: Option<Vec<DrawnField>>,
     collector: &Collector,
-) -> Option<PlacedDevice> {
+) -> Option<(PlacedDevice, Vec<DrawnField>)> {
     let plugin = text(format.word(), &entry.value, collector)?;
     let what = format!("a {} device", format.word());
     let fields = Fields::of(&what, node, collector)?;
     fields.get(format.word());
     let id = fields.text("id").map(|id| id.value);
-    let mut parts = Parts::new("", entry.value.place.clone(), folder, collector);
+    let mut parts = Parts::new("", entry.value.place.clone(), folder, drawn, collector);
     parts.device.setup.device = format.device(PluginFile { plugin, id });
     parts.common(&fields);
     if let Some(mode) = fields.choice("mode", MODES) {
@@ -89,7 +137,7 @@ fn plugin(
     parts.files(&fields);
     fields.later(LATER);
     fields.finish();
-    Some(parts.device)
+    Some(parts.read())
 }
 
 fn two_devices<T>(first: &Entry, second: &Entry, collector: &Collector) -> Option<T> {
@@ -99,9 +147,33 @@ fn two_devices<T>(first: &Entry, second: &Entry, collector: &Collector) -> Optio
 }
 
 impl<'c> Parts<'c> {
-    fn new(builtin: &str, place: Place, folder: &Path, collector: &'c Collector) -> Parts<'c> {
+    fn new(
+        builtin: &str,
+        place: Place,
+        folder: &Path,
+        drawn: Option<Vec<DrawnField>>,
+        collector: &'c Collector,
+    ) -> Parts<'c> {
         let setup = crate::spec::bare(DeviceSpec::Builtin { name: builtin.to_owned() });
-        Parts { device: PlacedDevice::at(setup, folder, place), collector }
+        Parts { device: PlacedDevice::at(setup, folder, place), drawn, collector }
+    }
+
+    fn read(self) -> (PlacedDevice, Vec<DrawnField>) {
+        (self.device, self.drawn.unwrap_or_default())
+    }
+
+    /// Takes the draw of a map where draws are taken; else it is a mistake. `false` where the map is none.
+    fn draw(&mut self, target: Target, name: &str, node: &Node) -> bool {
+        let Some(entries) = node.map() else { return false };
+        match &mut self.drawn {
+            // Nothing else that is a map can stand there, so whatever is wrong with it is told as of a draw.
+            Some(drawn) => drawn.push(DrawnField { target, name: name.to_owned(), node: node.clone() }),
+            None => match entries.iter().find(|entry| FORMS.contains(&entry.key.value.as_str())) {
+                Some(form) => drop(refuse::<()>(&form.key, self.collector)),
+                None => return false,
+            },
+        }
+        true
     }
 
     /// What stands behind a built-in's bare name.
@@ -155,11 +227,15 @@ impl<'c> Parts<'c> {
                 ),
             }
         }
-        if let Some(path) = fields.text("state") {
+        if fields.get("state").is_some_and(|node| self.draw(Target::State, "state", node)) {
+            self.device.state = fields.place_of("state").clone();
+        } else if let Some(path) = fields.text("state") {
             self.device.setup.state = Some(self.device.folder.join(path.value));
             self.device.state = path.place;
         }
-        if let Some(path) = fields.text("preset") {
+        if fields.get("preset").is_some_and(|node| self.draw(Target::Preset, "preset", node)) {
+            self.device.preset = fields.place_of("preset").clone();
+        } else if let Some(path) = fields.text("preset") {
             self.device.setup.preset = Some(self.device.folder.join(path.value));
             self.device.preset = path.place;
         }
@@ -189,9 +265,10 @@ impl<'c> Parts<'c> {
             return;
         };
         for entry in entries {
-            if let Some(entries) = entry.value.map().filter(|e| is_draw(e)) {
-                refuse::<()>(&entries[0].key, self.collector);
-            } else if let Some(written) = text(&entry.key.value, &entry.value, self.collector) {
+            if self.draw_asset(&entry.key.value, &entry.value) {
+                continue;
+            }
+            if let Some(written) = text(&entry.key.value, &entry.value, self.collector) {
                 let found = Asset::File(self.device.folder.join(written));
                 self.put_asset(&entry.key.value, found, entry.value.place.clone());
             }
@@ -206,6 +283,11 @@ impl<'c> Parts<'c> {
     }
 
     fn setting(&mut self, name: &str, node: &Node) {
+        let place = node.place.clone();
+        if self.device.setup.params.iter().any(|s| s.parameter == name) {
+            self.collector.mistake_with(&place, format!("{name} is set twice"), "Remove one of the two.");
+            return;
+        }
         let value = match &node.kind {
             Kind::Scalar(scalar) => match (scalar.number(), scalar.boolean()) {
                 (Some(number), _) => Value::Number(number),
@@ -213,9 +295,11 @@ impl<'c> Parts<'c> {
                 (None, Some(on)) => Value::Number(if on { 1.0 } else { 0.0 }),
                 (None, None) => Value::Text(scalar.text.clone()),
             },
-            Kind::Map(entries) if is_draw(entries) => {
-                refuse::<()>(&entries[0].key, self.collector);
-                return;
+            Kind::Map(_) if self.draw(Target::Parameter(self.device.params.len()), name, node) => {
+                if self.drawn.is_none() {
+                    return;
+                }
+                Value::Number(0.0)
             }
             Kind::Null { .. } => {
                 self.collector.mistake_with(&node.place, format!("{name} has no value"), "Give it one, or remove it.");
@@ -227,19 +311,12 @@ impl<'c> Parts<'c> {
                 return;
             }
         };
-        let place = node.place.clone();
-        let same = |s: &Setting| s.parameter == name;
-        if self.device.setup.params.iter().any(same) {
-            self.collector.mistake_with(&place, format!("{name} is set twice"), "Remove one of the two.");
-            return;
-        }
         self.device.setup.params.push(Setting { parameter: name.to_owned(), value });
         self.device.params.push(place);
     }
 
     fn asset(&mut self, role: &str, node: &Node) {
-        if let Some(entries) = node.map().filter(|e| is_draw(e)) {
-            refuse::<()>(&entries[0].key, self.collector);
+        if self.draw_asset(role, node) {
             return;
         }
         let Some(written) = text(role, node, self.collector) else { return };
@@ -251,12 +328,24 @@ impl<'c> Parts<'c> {
         }
     }
 
+    /// Takes the draw of a file. `false` where it is none.
+    fn draw_asset(&mut self, role: &str, node: &Node) -> bool {
+        let twice = self.device.assets.contains_key(role);
+        let drawn = self.draw(Target::Asset(role.to_owned()), role, node);
+        if drawn && twice {
+            self.collector.mistake_with(&node.place, format!("{role} is set twice"), "Remove one of the two.");
+        } else if drawn {
+            self.device.assets.insert(role.to_owned(), node.place.clone());
+        }
+        drawn
+    }
+
     fn put_asset(&mut self, role: &str, found: Asset, place: Place) {
-        if self.device.setup.assets.insert(role.to_owned(), found).is_some() {
+        let places: &mut BTreeMap<String, Place> = &mut self.device.assets;
+        if places.insert(role.to_owned(), place.clone()).is_some() {
             self.collector.mistake_with(&place, format!("{role} is set twice"), "Remove one of the two.");
         }
-        let assets: &mut BTreeMap<String, Place> = &mut self.device.assets;
-        assets.insert(role.to_owned(), place);
+        self.device.setup.assets.insert(role.to_owned(), found);
     }
 }
 
@@ -282,10 +371,6 @@ fn known_builtin(name: &str, place: &Place, collector: &Collector) -> Option<&'s
         collector.mistake(place, crate::spec::no_builtin(name));
     }
     found
-}
-
-fn is_draw(entries: &[Entry]) -> bool {
-    !entries.is_empty() && entries.iter().all(|e| DRAWS.contains(&e.key.value.as_str()))
 }
 
 fn refuse<T>(draw: &Located<String>, collector: &Collector) -> Option<T> {

@@ -25,9 +25,12 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub(crate) use chain::{LEVELS, factor, is_file};
 pub use chain::{chain, device, is_spec, link};
+pub use entry::Target;
+pub(crate) use entry::{DrawnField, drawn_device};
 pub use expand::{Expand, expand, links};
-pub use schema::{definitions, schema};
+pub use schema::{definitions, schema, tone_definitions};
 pub use write::{WriteError, yaml};
 
 use crate::document::{Collector, Document, Fields, Kind, Located, Mistakes, Node, Place};
@@ -160,19 +163,30 @@ pub fn decode_inline(node: &Node, file: &Path, collector: &Collector) -> Option<
 }
 
 fn body(fields: &Fields<'_>, path: &Path, collector: &Collector) -> Option<PlacedPreset> {
+    let name = name(fields, path);
+    fields.later(&["draws"]);
+    let node = chain_node(fields, collector)?;
+    Some(PlacedPreset { name, chain: chain(node, path.parent().unwrap_or(Path::new("")), collector) })
+}
+
+/// The name of a preset, beside what else it says to people.
+pub(crate) fn name(fields: &Fields<'_>, path: &Path) -> String {
     let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-    let name = fields.text("name").map_or(stem, |n| n.value);
     for remark in ["description", "author", "license"] {
         fields.text(remark);
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
+    fields.text("name").map_or(stem, |n| n.value)
+}
+
+/// The list of a preset's chain.
+pub(crate) fn chain_node<'n>(fields: &Fields<'n>, collector: &Collector) -> Option<&'n Node> {
     let node = fields.require("chain", "List its devices: chain: [{ gain: -6 dB }].")?;
     if !matches!(node.kind, Kind::List(_)) {
         let message = format!("chain is {}", node.shown());
         collector.mistake_with(&node.place, message, "List its devices: chain: [{ gain: -6 dB }].");
         return None;
     }
-    Some(PlacedPreset { name, chain: chain(node, folder, collector) })
+    Some(node)
 }
 
 /// Checks the field `tonemill` of a file against the version that this build reads.

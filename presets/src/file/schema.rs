@@ -3,6 +3,8 @@
 //! It is built beside the reader rather than derived from it: the reader takes shorthand that no Rust type mirrors. A
 //! test holds the two together.
 
+mod draws;
+
 use serde_json::{Map, Value, json};
 
 use crate::PluginFormat;
@@ -19,20 +21,47 @@ pub fn schema() -> Value {
         "description": "An ordered chain of devices with their settings.",
         "type": "object",
         "required": ["tonemill", "chain"],
-        "properties": preset_properties(true),
+        "properties": preset_properties(true, true),
         "additionalProperties": false,
-        "$defs": definitions(),
+        "$defs": all(true),
     })
 }
 
 /// The definitions that job files use too: `device`, `link`, `branch`, `chain`, `preset`, `value`, `policy`.
 pub fn definitions() -> Value {
+    all(false)
+}
+
+/// Those of tones, in which things may be drawn: the same with `tone_` before each name, and `tone_draw`, `tone_file`,
+/// `tone_condition`.
+pub fn tone_definitions() -> Value {
+    match all(true) {
+        Value::Object(all) => all.into_iter().map(|(name, one)| (format!("tone_{name}"), renamed(one))).collect(),
+        other => other,
+    }
+}
+
+/// References to definitions, with `tone_` before each name.
+fn renamed(value: Value) -> Value {
+    match value {
+        Value::String(text) => match text.strip_prefix("#/$defs/") {
+            Some(name) => Value::String(format!("#/$defs/tone_{name}")),
+            None => Value::String(text),
+        },
+        Value::Array(items) => items.into_iter().map(renamed).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, field)| (name, renamed(field))).collect(),
+        other => other,
+    }
+}
+
+fn all(drawn: bool) -> Value {
     let policies: Vec<&str> = POLICIES.iter().map(|(word, _)| *word).collect();
-    json!({
+    let mut all = json!({
         "value": {
             "description": "A plain value in the parameter's own unit, a text that the device reads, or what a setting holds that is a text.",
             "type": ["number", "string", "boolean"],
         },
+        "file": { "description": "A file, relative to this one.", "type": ["string", "number"] },
         "params": {
             "description": "Parameters by name, or by id: \"#7\".",
             "type": "object",
@@ -47,20 +76,24 @@ pub fn definitions() -> Value {
             "type": "array",
             "items": { "$ref": "#/$defs/link" },
         },
-        "link": link(),
-        "branch": branch(),
+        "link": link(drawn),
+        "branch": branch(drawn),
         "preset": {
             "description": "A preset that stands within another file.",
             "type": "object",
             "required": ["chain"],
-            "properties": preset_properties(false),
+            "properties": preset_properties(false, drawn),
             "additionalProperties": false,
         },
-        "device": device(),
-    })
+        "device": device(drawn),
+    });
+    if let (true, Value::Object(all)) = (drawn, &mut all) {
+        all.extend(draws::definitions());
+    }
+    all
 }
 
-fn preset_properties(versioned: bool) -> Value {
+fn preset_properties(versioned: bool, drawn: bool) -> Value {
     let mut properties = Map::new();
     if versioned {
         properties
@@ -73,12 +106,16 @@ fn preset_properties(versioned: bool) -> Value {
     text("description", "For people.");
     text("author", "For people.");
     text("license", "For people.");
+    if drawn {
+        properties.insert("draws".into(), draws::named());
+    }
     properties.insert("chain".into(), json!({ "$ref": "#/$defs/chain" }));
     Value::Object(properties)
 }
 
-fn link() -> Value {
-    json!({
+fn link(drawn: bool) -> Value {
+    let level = |about: &str| draws::number(about, json!(["number", "string"]), drawn);
+    let mut link = json!({
         "description": "A device, another preset's chain, chains beside each other, or a chain of which a share is heard.",
         "anyOf": [
             { "$ref": "#/$defs/device" },
@@ -89,7 +126,7 @@ fn link() -> Value {
                 "required": ["parallel"],
                 "properties": {
                     "parallel": { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/branch" } },
-                    "dry": { "description": "Level of the signal itself beside them, in dB; not heard where it is left out.", "type": ["number", "string"] },
+                    "dry": level("Level of the signal itself beside them, in dB; not heard where it is left out."),
                 },
                 "additionalProperties": false,
             },
@@ -98,16 +135,20 @@ fn link() -> Value {
                 "type": "object",
                 "required": ["wet", "chain"],
                 "properties": {
-                    "wet": { "description": "The share in percent.", "type": ["number", "string"] },
+                    "wet": level("The share in percent."),
                     "chain": { "$ref": "#/$defs/chain" },
                 },
                 "additionalProperties": false,
             },
         ],
-    })
+    });
+    if drawn {
+        draws::extend_links(&mut link["anyOf"]);
+    }
+    link
 }
 
-fn branch() -> Value {
+fn branch(drawn: bool) -> Value {
     json!({
         "description": "A link, a list of links, or a chain with its level.",
         "anyOf": [
@@ -118,8 +159,8 @@ fn branch() -> Value {
                 "required": ["chain"],
                 "properties": {
                     "chain": { "$ref": "#/$defs/chain" },
-                    "gain": { "description": "Level in dB.", "type": ["number", "string"] },
-                    "factor": { "description": "Level as a factor.", "type": "number" },
+                    "gain": draws::number("Level in dB.", json!(["number", "string"]), drawn),
+                    "factor": draws::number("Level as a factor.", json!("number"), drawn),
                     "invert": { "description": "Turns the signal upside down.", "type": "boolean" },
                 },
                 "additionalProperties": false,
@@ -128,7 +169,7 @@ fn branch() -> Value {
     })
 }
 
-fn device() -> Value {
+fn device(drawn: bool) -> Value {
     let mut forms = vec![
         json!({
             "description": "A device in one line: builtin:NAME[@Param=value,...], clap:PLUGIN[#ID][@...], vst3: and lv2: likewise, nam:FILE[@...] and rnn:FILE[@...], or a built-in's name.",
@@ -138,19 +179,19 @@ fn device() -> Value {
                 { "enum": BUILTINS.iter().map(|b| b.name).collect::<Vec<_>>() },
             ],
         }),
-        named_builtin(),
+        named_builtin(drawn),
     ];
-    forms.extend(PluginFormat::ALL.map(plugin));
-    forms.extend(BUILTINS.iter().map(shorthand));
+    forms.extend(PluginFormat::ALL.map(|format| plugin(format, drawn)));
+    forms.extend(BUILTINS.iter().map(|found| shorthand(found, drawn)));
     json!({ "description": "One device with what is set on it.", "anyOf": forms })
 }
 
 /// The fields that every device may have.
-fn common() -> Map<String, Value> {
-    let common = json!({
+fn common(drawn: bool) -> Map<String, Value> {
+    let mut common = json!({
         "params": { "$ref": "#/$defs/params" },
-        "state": { "description": "A state saved before, relative to this file.", "type": "string" },
-        "preset": { "description": "A file in the device's own preset format, relative to this file.", "type": "string" },
+        "state": draws::file("A state saved before, relative to this file.", drawn),
+        "preset": draws::file("A file in the device's own preset format, relative to this file.", drawn),
         "channels": { "$ref": "#/$defs/policy" },
         "sidechain": true,
         "latency": {
@@ -158,21 +199,19 @@ fn common() -> Map<String, Value> {
             "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "measured" }],
         },
     });
-    match common {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
+    let common = std::mem::take(common.as_object_mut().expect("an object stands above"));
+    if drawn { common.into_iter().chain(draws::logic()).collect() } else { common }
 }
 
 /// The fields that every built-in device may have. A processing mode makes no difference to it.
-fn common_builtin() -> Map<String, Value> {
-    let mut properties = common();
+fn common_builtin(drawn: bool) -> Map<String, Value> {
+    let mut properties = common(drawn);
     properties.insert("mode".into(), Value::Bool(false));
     properties
 }
 
-fn named_builtin() -> Value {
-    let mut properties = common_builtin();
+fn named_builtin(drawn: bool) -> Value {
+    let mut properties = common_builtin(drawn);
     let names: Vec<&str> = BUILTINS.iter().map(|b| b.name).collect();
     properties.insert("builtin".into(), json!({ "description": "Which built-in device.", "enum": names }));
     json!({
@@ -184,15 +223,15 @@ fn named_builtin() -> Value {
     })
 }
 
-fn plugin(format: PluginFormat) -> Value {
-    let mut properties = common();
+fn plugin(format: PluginFormat, drawn: bool) -> Value {
+    let mut properties = common(drawn);
     let about =
         "A path, the name of a file in the plugin folders, or the id (of an LV2 plugin, its URI) or name of a plugin.";
     properties.insert(format.word().into(), json!({ "description": about, "type": "string" }));
     let about = "Which plugin of the file, by id or name; may be left out where the file holds one.";
     properties.insert("id".into(), json!({ "description": about, "type": "string" }));
     let about = "Files that the plugin works with, by its own names for them, relative to this file.";
-    let files = json!({ "type": ["string", "number"] });
+    let files = json!({ "$ref": "#/$defs/file" });
     properties.insert("files".into(), json!({ "description": about, "type": "object", "additionalProperties": files }));
     let modes: Vec<&str> = MODES.iter().map(|(word, _)| *word).collect();
     let about = "How the plugin is told to treat time; offline where it is left out.";
@@ -207,12 +246,15 @@ fn plugin(format: PluginFormat) -> Value {
 }
 
 /// `{ gain: -6 dB }` and the like.
-fn shorthand(found: &Builtin) -> Value {
-    let mut properties = common_builtin();
-    let settings = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/value" } });
+fn shorthand(found: &Builtin, drawn: bool) -> Value {
+    let mut properties = common_builtin(drawn);
+    let mut settings = json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/value" } });
+    if drawn {
+        settings["propertyNames"] = json!({ "not": { "enum": crate::draw::read::FORMS } });
+    }
     let main = match found.main {
         Main::Parameter(_) => json!({ "anyOf": [{ "$ref": "#/$defs/value" }, { "type": "null" }, settings] }),
-        Main::Asset(_) => json!({ "anyOf": [{ "type": ["string", "null"] }, settings] }),
+        Main::Asset(_) => json!({ "anyOf": [{ "$ref": "#/$defs/file" }, { "type": "null" }, settings] }),
         Main::Nothing => json!({ "anyOf": [{ "type": "null" }, settings] }),
     };
     properties.insert(found.name.into(), main);

@@ -220,7 +220,7 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"clap": "X", "parms": {}}"#,
         r#"{"clap": "X", "channels": "mono"}"#,
         r#"{"reverb": 0.5}"#,
-        r#"{"gain": {"uniform": [1, 2]}}"#,
+        r#"{"gain": {"uniform": [1]}}"#,
         r#"{"cabinet": {"pool": "*.wav"}, "Mix": [1]}"#,
         r#""distortion""#,
         r#"[]"#,
@@ -318,4 +318,57 @@ fn a_preset_takes_the_chains_of_others_and_none_stands_within_itself() {
     write("cab.yaml", "[amps/clean.yaml]");
     let told = load(&both).unwrap_err().to_string();
     assert!(told.contains("clean.yaml stands within itself. Write its devices here instead."), "{told}");
+}
+
+/// The device and links of a preset may be drawn, so what reads presets with draws and the schema are held together too.
+#[test]
+fn the_schema_takes_the_draws_that_the_reader_takes() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let both = |rest: &str| {
+        let json = format!(r#"{{"tonemill": 1, {rest}}}"#);
+        let collector = Collector::new();
+        let path = Path::new("x.json");
+        let template = Document::parse("x.json", json.as_str(), &collector)
+            .and_then(|d| crate::template::decode(&d.root, path, &mut |_| None, &collector));
+        let reader = collector.finish(template).is_ok();
+        (reader, validator.is_valid(&serde_json::from_str(&json).unwrap()))
+    };
+    for good in [
+        r#"{"gain": {"uniform": ["-6 dB", "3 dB"]}}"#,
+        r#"{"gain": {"uniform": [1, 2], "force": true}}"#,
+        r#"{"gain": {"Gain": {"int": [1, 6]}}, "probability": 0.5, "name": "trim"}"#,
+        r#"{"clap": "X", "params": {"A": {"normal": {"mean": 1, "sd": 1, "low": 0, "high": 2}}}, "when": {"pickup": ["neck"], "a": {"above": 3}}}"#,
+        r#"{"clap": "X", "params": {"A": {"choice": {"Clean": 3, "Crunch": 1}}, "B": {"choice": [1, "x"], "weights": [1, 2]}}}"#,
+        r#"{"clap": "X", "params": {"A": {"grid": {"steps": [0, 1, 0.5]}}, "B": {"normalised": {"log_uniform": [0.1, 1]}}}, "bypass": {"probability": 0.1}}"#,
+        r#"{"nam": {"pool": "*.nam", "where": {"any": [{"gear": "amp"}, {"not": {"year": {"below": 1990}}}]}, "count": 3, "broken": "skip"}}"#,
+        r#"{"lv2": "urn:x", "files": {"SF": {"choice": ["a.sf2", "b.sf2"]}}, "state": {"choice": ["a", "b"]}}"#,
+        r#"{"one_of": [{"gain": 3, "weight": 2}, "bypass", {"chain": ["eq", "reverb"]}, {"bypass": null, "weight": 3}]}"#,
+        r#"{"some_of": ["eq", "pan"], "count": [0, 2], "shuffle": true}"#,
+        r#"{"shuffle": ["eq", "reverb"], "probability": 0.5}"#,
+        r#"{"wet": {"uniform": ["10 %", "30 %"]}, "chain": ["reverb"], "name": "space"}"#,
+        r#"{"parallel": [{"chain": ["eq"], "gain": {"uniform": [-6, 0]}}], "dry": {"steps": [-6, 0, 1]}}"#,
+    ] {
+        assert_eq!(both(&format!(r#""chain": [{good}]"#)), (true, true), "for {good}");
+    }
+    for bad in [
+        r#"{"gain": {"uniform": [1, 2], "step": 1}}"#,
+        r#"{"gain": {"unifrom": [1, 2]}}"#,
+        r#"{"gain": {"uniform": 3}}"#,
+        r#"{"gain": {"steps": [1, 2]}}"#,
+        r#"{"clap": "X", "params": {"A": {"normal": {"mean": 1, "sd": 1}}}}"#,
+        r#"{"clap": "X", "params": {"A": {"choice": []}}}"#,
+        r#"{"gain": 3, "probability": 2}"#,
+        r#"{"gain": 3, "when": {}}"#,
+        r#"{"gain": 3, "when": {"a": {"abov": 3}}}"#,
+        r#"{"nam": {"pool": "*.nam", "broken": "ignore"}}"#,
+        r#"{"one_of": []}"#,
+        r#"{"one_of": ["eq"], "count": 2}"#,
+        r#"{"some_of": ["eq"]}"#,
+        r#"{"one_of": [{"gain": 3, "weight": -1}]}"#,
+    ] {
+        assert_eq!(both(&format!(r#""chain": [{bad}]"#)), (false, false), "for {bad}");
+    }
+    let draws = r#""draws": {"a": {"choice": [{"x": 1}, {"x": 2}]}}, "chain": [{"gain": {"drawn": "a.x"}}]"#;
+    assert_eq!(both(draws), (true, true));
+    assert_eq!(both(r#""draws": {"a": 3}, "chain": []"#), (false, false));
 }
