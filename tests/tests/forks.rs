@@ -44,8 +44,8 @@ fn chains_beside_each_other_meet_at_the_frame_and_keep_their_levels() {
     }
     let line = &place.manifest("out/manifest.jsonl")[0];
     assert_eq!(line["file"]["latency_removed"].as_u64(), Some(5 + 480), "the longest way decides");
-    let names: Vec<&str> = line["devices"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap()).collect();
-    assert_eq!(names.len(), 6, "every device of every branch is in the manifest: {names:?}");
+    let devices = line["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 6, "every device of every branch is in the manifest: {devices:?}");
 }
 
 #[test]

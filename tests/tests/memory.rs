@@ -82,7 +82,8 @@ fn peaks(seconds: u32) -> BTreeMap<String, u64> {
         std::thread::sleep(Duration::from_millis(10));
     };
     assert!(status.success(), "{status}");
-    let frames: Vec<_> = place.manifest("out/manifest.jsonl").iter().map(|line| line["file"]["frames"].as_u64()).collect();
+    let frames: Vec<_> =
+        place.manifest("out/manifest.jsonl").iter().map(|line| line["file"]["frames"].as_u64()).collect();
     assert_eq!(frames, vec![Some(u64::from(RATE * seconds)); 2], "both mixes are as long as the song");
     peaks
 }

@@ -14,8 +14,8 @@ use super::outputs;
 use super::sources::Sources;
 use crate::channels::channels;
 use crate::file::{
-    BusForm, Delivery, DeliveryKind, FileRules, Heard, MOST_SECONDS, MidiForm, SessionForm, SourceForm,
-    TempoForm, TrackChoice, TrackForm,
+    BusForm, Delivery, DeliveryKind, FileRules, Heard, MOST_SECONDS, MidiForm, SessionForm, SourceForm, TempoForm,
+    TrackChoice, TrackForm,
 };
 use crate::paths;
 use crate::task::{Bus, Deliver, Length, Master, Render, SessionRender, Strip, Tempo, Track, TrackSource};
