@@ -113,7 +113,7 @@ fn slot(
         let words = match adaptation {
             Adaptation::AsIs => None,
             Adaptation::Duplicate => Some("the mono signal feeds every channel of its input"),
-            Adaptation::DualMono => Some("one instance for each channel"),
+            Adaptation::DualMono => Some("each channel is played apart"),
             Adaptation::Downmix => Some("the channels' mean feeds its mono input"),
         };
         builder.built.warnings.extend(words.map(|words| format!("{place}: {name}: {words}")));
@@ -182,7 +182,8 @@ fn slot(
 /// Outputs of an instrument that no track takes.
 fn unheard(others: &[&BusInfo]) -> Option<String> {
     const MOST_NAMED: usize = 6;
-    let names: Vec<&str> = others.iter().take(MOST_NAMED).map(|bus| bus.name.as_str()).collect();
+    let name = |bus: &&BusInfo| if bus.name.is_empty() { "one without a name".to_owned() } else { bus.name.clone() };
+    let names: Vec<String> = others.iter().take(MOST_NAMED).map(name).collect();
     let more = if others.len() > MOST_NAMED { ", ..." } else { "" };
     (!names.is_empty()).then(|| format!("not all of its outputs are heard; not heard: {}{more}", names.join(", ")))
 }

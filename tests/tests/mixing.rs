@@ -228,3 +228,33 @@ fn who_hears_himself_is_refused_with_the_whole_path() {
     place.run(&["render", "job.yaml"]).expect(2).says(&["ring: t -> one -> two -> t"]);
     assert!(!Path::new(&place.path("out")).exists());
 }
+
+#[test]
+fn notes_of_every_file_follow_the_one_tempo_that_a_session_names() {
+    let place = Place::new();
+    // Both have a note at the third quarter; what is in front of it is the tempo, in microseconds a quarter.
+    let song = |tempo: [u8; 3]| {
+        let [a, b, c] = tempo;
+        midi(
+            0,
+            480,
+            &[&[0, 0xff, 0x51, 3, a, b, c, 0x87, 0x40, 0x90, 60, 100, 0x83, 0x60, 0x80, 60, 0, 0, 0xff, 0x2f, 0]],
+        )
+    };
+    place.write("slow.mid", song([0x0f, 0x42, 0x40]));
+    place.write("fast.mid", song([0x07, 0xa1, 0x20]));
+    let track = |name: &str| format!("    {name}: {{ midi: {{ file: {name}.mid }}, instrument: soundfont }}\n");
+    let render = |tempo: &str, tracks: &[&str]| {
+        let tracks: String = tracks.iter().map(|name| track(name)).collect();
+        let session = format!("  tempo: {tempo}\n  tracks:\n{tracks}");
+        place.write("job.yaml", job(&session, &format!("{FLOAT}  deliver: [stems]")));
+        place.run(&["render", "job.yaml"]).expect(0);
+        read_wav(&place.path("out/stem-fast.wav"))
+    };
+    let together = render("{ midi: slow.mid }", &["slow", "fast"]);
+    let onset = |sound: &[Vec<f32>]| loud(&sound[0])[0] as u32;
+    assert!((2 * RATE..2 * RATE + RATE / 100).contains(&onset(&together)), "{}", onset(&together));
+    assert_eq!(together, render("60", &["fast"]));
+    let own = onset(&render("ignore", &["slow", "fast"]));
+    assert!((RATE..RATE + RATE / 100).contains(&own), "{own}");
+}

@@ -117,7 +117,7 @@ fn a_stereo_take_needs_a_policy_and_dual_mono_plays_each_side_by_itself() {
     assert!(largest_difference(&both[0], &both[1]) > 1e-3);
     let manifest = place.manifest("out/manifest.jsonl");
     let line = manifest.iter().find(|line| line["path"] == "pedal/both.wav").unwrap();
-    assert_eq!(line["warnings"], json!(["tone: rnn: one instance for each channel"]));
+    assert_eq!(line["warnings"], json!(["tone: rnn: each channel is played apart"]));
 }
 
 #[test]

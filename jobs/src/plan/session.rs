@@ -330,7 +330,7 @@ fn tempo(builder: &mut Builder<'_>, form: &SessionForm, sources: &mut Sources) -
     };
     let (path, source, map, division) = builder.files.tempo(&file.value, &file.place, &builder.collector)?;
     sources.add(source);
-    Some((Tempo::Midi(path), Clock { map, rate, division: Some(division), of_files: true }))
+    Some((Tempo::Midi(path), Clock { map, rate, division: Some(division), of_files: false }))
 }
 
 /// How far a track reaches.

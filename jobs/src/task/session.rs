@@ -84,7 +84,7 @@ fn ring(heard_by: &[Vec<usize>], waiting: &[usize]) -> Vec<usize> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tempo {
-    /// The tempo and meter map of this MIDI file.
+    /// The tempo and meter map of this MIDI file. Notes of others keep their ticks and follow it.
     Midi(PathBuf),
     /// One tempo in quarter notes a minute throughout, in 4/4. MIDI notes keep their ticks and follow it.
     Fixed(f64),

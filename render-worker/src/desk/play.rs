@@ -36,8 +36,8 @@ pub(super) fn played(
         }
         TrackSource::Midi { file, part } => {
             let song = Song::read(file).map_err(|error| refusal(Phase::Load, None, error))?;
-            // A tempo of the job's own replaces the file's; notes keep their ticks.
-            let map = if matches!(session.tempo, Tempo::Fixed(_) | Tempo::Map { .. }) { map } else { song.tempo_map() };
+            // There is one time for all, which the notes follow by their ticks.
+            let map = if matches!(session.tempo, Tempo::Ignore) { song.tempo_map() } else { map };
             let frames = song.end_frame(map, rate) + track.offset;
             let performance = song.play(part, map, rate).map_err(|error| refusal(Phase::Load, None, error))?;
             let mut events = performance.events;
