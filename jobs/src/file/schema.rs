@@ -116,7 +116,7 @@ fn common() -> Value {
             "anyOf": [
                 { "type": "string", "minLength": 1 },
                 { "$ref": "#/$defs/preset" },
-                { "$ref": "#/$defs/device" },
+                { "$ref": "#/$defs/link" },
             ],
         },
         "midi_channels": {

@@ -341,6 +341,8 @@ fn the_schema_takes_what_the_reader_takes() {
         track(r#"{"audio": "x", "tone": "vst3:y#z"}"#),
         track(r#"{"audio": "x", "tone": {"nam": "y"}}"#),
         track(r#"{"audio": "x", "tone": "nam:y"}"#),
+        track(r#"{"audio": "x", "tone": ["a", {"parallel": ["b.yaml", ["eq", "reverb"]], "dry": "-6 dB"}]}"#),
+        track(r#"{"audio": "x", "tone": {"wet": "50 %", "chain": ["reverb"]}}"#),
     ] {
         assert_eq!(both(&good), (true, true), "for {good}");
     }
@@ -411,7 +413,13 @@ fn as_json(node: &Node) -> serde_json::Value {
 fn the_shipped_jobs_are_read_without_a_mistake_and_fit_the_schema() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let validator = jsonschema::validator_for(&schema()).unwrap();
-    for (name, kind) in [("song.yaml", "session"), ("tones.yaml", "tones")] {
+    for (name, kind) in [
+        ("song.yaml", "session"),
+        ("tones.yaml", "tones"),
+        ("amp.yaml", "tones"),
+        ("console.yaml", "songs"),
+        ("general-midi.yaml", "songs"),
+    ] {
         let path = folder.join(name);
         let job = read(&path).unwrap();
         assert_eq!(job.mistakes.to_string(), "", "in {name}");

@@ -193,7 +193,23 @@ fn common(drawn: bool) -> Map<String, Value> {
         "state": draws::file("A state saved before, relative to this file.", drawn),
         "preset": draws::file("A file in the device's own preset format, relative to this file.", drawn),
         "channels": { "$ref": "#/$defs/policy" },
-        "sidechain": true,
+        "sidechain": {
+            "description": "A track or bus of the session that keys it, or where that is taken and into which input it goes.",
+            "anyOf": [
+                { "type": "string", "minLength": 1 },
+                {
+                    "type": "object",
+                    "required": ["from"],
+                    "properties": {
+                        "from": { "type": ["string", "number"] },
+                        "gain": { "description": "Level in dB.", "type": ["string", "number"] },
+                        "at": { "description": "In front of level and pan, or behind.", "enum": ["pre", "post"] },
+                        "input": { "description": "The input beside the main one, from 1.", "type": "integer", "minimum": 1, "maximum": 255 },
+                    },
+                    "additionalProperties": false,
+                },
+            ],
+        },
         "latency": {
             "description": "By how much it is late, in frames, where that is known better than it says; or what its probing has measured.",
             "anyOf": [{ "type": "integer", "minimum": 0 }, { "const": "measured" }],

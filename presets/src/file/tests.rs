@@ -8,8 +8,13 @@ fn decode_text(text: &str) -> Result<Preset, String> {
     let path = Path::new("library/crunch.yaml");
     let preset =
         Document::parse("library/crunch.yaml", text, &collector).and_then(|d| decode(&d.root, path, &collector));
-    let forget = |preset: PlacedPreset| Preset { name: preset.name, chain: links(preset.chain) };
-    collector.finish(preset).map(forget).map_err(|m| m.to_string())
+    // Presets that it names are there, and empty.
+    let mut open = |_: &Located<PathBuf>| Some(PlacedPreset { name: String::new(), chain: Vec::new() });
+    let preset = preset.and_then(|preset| {
+        let chain = expand(preset.chain, &mut Expand { open: &mut open, collector: &collector })?;
+        Some(Preset { name: preset.name, chain: links(chain) })
+    });
+    collector.finish(preset).map_err(|m| m.to_string())
 }
 
 fn one_link(entry: &str) -> Result<Link, String> {
@@ -201,6 +206,12 @@ fn the_schema_takes_what_the_reader_takes() {
         r#""clap:X@A=1""#,
         r#"{"nam": "x.nam", "input": "calibrated", "interface": 12.5, "on_missing": "error"}"#,
         r#""rnn:x.json@Drive=0.5""#,
+        r#"{"parallel": ["amps/a.yaml", ["reverb", {"gain": 1}], {"chain": [], "gain": "-6 dB", "invert": true}], "dry": -12}"#,
+        r#"{"wet": "30 %", "chain": ["reverb", {"parallel": [{"chain": ["eq"], "factor": 0.5}]}]}"#,
+        r#""../cabs/b.yaml""#,
+        r#"{"compressor": {"Ratio": 2}, "sidechain": {"from": "vox", "at": "pre", "gain": "-3 dB", "input": 1}}"#,
+        r#"{"clap": "X", "sidechain": "vox", "latency": 480}"#,
+        r#"{"gain": 1, "latency": "measured"}"#,
     ] {
         assert_eq!(both(good), (true, true), "for {good}");
     }
@@ -220,6 +231,11 @@ fn the_schema_takes_what_the_reader_takes() {
         r#"{"clap": "X", "parms": {}}"#,
         r#"{"clap": "X", "channels": "mono"}"#,
         r#"{"reverb": 0.5}"#,
+        r#"{"parallel": []}"#,
+        r#"{"parallel": ["reverb"], "wet": 3}"#,
+        r#"{"parallel": [{"chain": [], "level": 3}]}"#,
+        r#"{"clap": "X", "latency": "guessed"}"#,
+        r#"{"clap": "X", "sidechain": {"at": "pre"}}"#,
         r#"{"gain": {"uniform": [1]}}"#,
         r#"{"cabinet": {"pool": "*.wav"}, "Mix": [1]}"#,
         r#""distortion""#,
