@@ -21,13 +21,16 @@ pub struct Note {
     pub program: u8,
     /// Controllers 7 and 11 at its start, together a factor from 0 to 1.
     pub level: f64,
+    /// Where in the file its velocity stands.
+    pub at: usize,
 }
 
 enum Said {
     Tempo(u64),
     Program(u8, u8),
     Control(u8, u8, u8),
-    On(u8, u8, u8),
+    /// Channel, key, velocity, and where that stands.
+    On(u8, u8, u8, usize),
     Off(u8, u8),
 }
 
@@ -41,7 +44,8 @@ pub fn notes(bytes: &[u8]) -> Vec<Note> {
     while rest.len() >= 8 {
         let length = u32::from_be_bytes(rest[4..8].try_into().expect("four bytes")) as usize;
         if &rest[..4] == b"MTrk" {
-            track(&rest[8..8 + length], &mut said);
+            let end = bytes.len() - rest.len() + 8 + length;
+            track(&rest[8..8 + length], end, &mut said);
         }
         rest = &rest[8 + length..];
     }
@@ -69,11 +73,11 @@ pub fn notes(bytes: &[u8]) -> Vec<Note> {
             Said::Control(channel, 7, value) => levels[usize::from(channel)][0] = value,
             Said::Control(channel, 11, value) => levels[usize::from(channel)][1] = value,
             Said::Control(..) => {}
-            Said::On(channel, key, velocity) => {
+            Said::On(channel, key, velocity, at) => {
                 sounding.entry((channel, key)).or_default().push(notes.len());
                 let [volume, expression] = levels[usize::from(channel)].map(|value| f64::from(value) / 127.0);
                 let (program, level) = (programs[usize::from(channel)], volume * expression);
-                notes.push(Note { tick, seconds, end: f64::MAX, channel, key, velocity, program, level });
+                notes.push(Note { tick, seconds, end: f64::MAX, channel, key, velocity, program, level, at });
             }
             Said::Off(channel, key) => {
                 if let Some(waiting) = sounding.get_mut(&(channel, key)).filter(|waiting| !waiting.is_empty()) {
@@ -85,7 +89,8 @@ pub fn notes(bytes: &[u8]) -> Vec<Note> {
     notes
 }
 
-fn track(mut bytes: &[u8], said: &mut Vec<(u64, Said)>) {
+/// The messages of a track that ends at the byte `end` of its file.
+fn track(mut bytes: &[u8], end: usize, said: &mut Vec<(u64, Said)>) {
     let (mut tick, mut running) = (0, 0);
     while !bytes.is_empty() {
         tick += length(&mut bytes);
@@ -105,7 +110,7 @@ fn track(mut bytes: &[u8], said: &mut Vec<(u64, Said)>) {
             0xf0 | 0xf7 => (length(&mut bytes) as usize, None),
             0x80..=0x8f => (2, Some(Said::Off(channel, bytes[0]))),
             0x90..=0x9f if bytes[1] == 0 => (2, Some(Said::Off(channel, bytes[0]))),
-            0x90..=0x9f => (2, Some(Said::On(channel, bytes[0], bytes[1]))),
+            0x90..=0x9f => (2, Some(Said::On(channel, bytes[0], bytes[1], end - bytes.len() + 1))),
             0xb0..=0xbf => (2, Some(Said::Control(channel, bytes[0], bytes[1]))),
             0xc0..=0xcf => (1, Some(Said::Program(channel, bytes[0]))),
             0xd0..=0xdf => (1, None),
