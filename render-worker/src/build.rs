@@ -171,7 +171,9 @@ fn slot(
     }
     let mode = device_setup.mode;
     let (place, mut remarks) = (place.to_owned(), slot.remarks());
-    remarks.extend(taken.map(|taken| format!("its preset says that it is {taken} frames late, and that is removed")));
+    remarks.extend(taken.map(|taken| {
+        format!("{taken} frames are removed for its latency, as its preset asks, not those that it reports")
+    }));
     if rehearsed {
         remarks.push("rehearsed over silence: it is settled only once it has played".to_owned());
     }

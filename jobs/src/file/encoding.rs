@@ -67,6 +67,10 @@ pub(super) fn file_rules(fields: &Fields<'_>, base: Option<&FileRules>, collecto
         },
     };
     let format = FileFormat { container, depth };
+    if container == Container::Flac && matches!(bext, Some(Some(_))) {
+        let message = "FLAC holds no Broadcast Wave chunk";
+        collector.mistake_with(fields.place_of("bext"), message, "Remove bext, or write a path in .wav.");
+    }
     let bext = bext.unwrap_or_else(|| base.and_then(|base| base.bext.clone()));
     let finish = Finish {
         trim: trim.unwrap_or_else(|| base.and_then(|base| base.finish.trim)),

@@ -13,17 +13,26 @@ use crate::spec::{FORMATS, MODES, POLICIES};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The schema of a preset file.
+/// The schema of a preset file, of which jobs take constants.
 pub fn schema() -> Value {
+    preset(false)
+}
+
+/// That of a preset file in which things may be drawn, as [`template`](crate::template) reads it.
+pub fn schema_with_draws() -> Value {
+    preset(true)
+}
+
+fn preset(drawn: bool) -> Value {
     json!({
         "$schema": DIALECT,
         "title": "A tonemill preset",
         "description": "An ordered chain of devices with their settings.",
         "type": "object",
         "required": ["tonemill", "chain"],
-        "properties": preset_properties(true, true),
+        "properties": preset_properties(true, drawn),
         "additionalProperties": false,
-        "$defs": all(true),
+        "$defs": all(drawn),
     })
 }
 

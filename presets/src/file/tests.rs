@@ -216,6 +216,8 @@ fn the_schema_takes_what_the_reader_takes() {
         assert_eq!(both(good), (true, true), "for {good}");
     }
     for bad in [
+        r#"{"gain": {"uniform": [1, 2]}}"#,
+        r#"{"one_of": ["eq", "pan"]}"#,
         r#"{"gian": 3}"#,
         r#"{"gain": 1, "pan": 2}"#,
         r#"{"builtin": "x"}"#,
@@ -339,7 +341,7 @@ fn a_preset_takes_the_chains_of_others_and_none_stands_within_itself() {
 /// The device and links of a preset may be drawn, so what reads presets with draws and the schema are held together too.
 #[test]
 fn the_schema_takes_the_draws_that_the_reader_takes() {
-    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema_with_draws()).unwrap();
     let both = |rest: &str| {
         let json = format!(r#"{{"tonemill": 1, {rest}}}"#);
         let collector = Collector::new();

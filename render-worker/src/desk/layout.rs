@@ -79,7 +79,9 @@ impl Layout {
                 }
                 Deliver::MasterStem(name) => {
                     let number = layout.number(session, name)?;
-                    layout.master_stems.push((number, place(&[]).head));
+                    if layout.master_stems.iter().all(|(stem, _)| *stem != number) {
+                        layout.master_stems.push((number, place(&[]).head));
+                    }
                 }
                 _ => {}
             }
