@@ -5,6 +5,7 @@ mod store;
 use std::path::PathBuf;
 
 use audio::device::{DeviceInfo, ProcessMode};
+use presets::draw::{Drawn, Metadata};
 use serde::{Deserialize, Serialize};
 
 use crate::message::ResolvedSetting;
@@ -159,6 +160,18 @@ pub struct Record {
     pub audio: AudioSettings,
     /// The job's seed.
     pub seed: u64,
+    /// Name of the tone, where an input went through one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tone: Option<String>,
+    /// Which draw of the tone it is, from 0; absent where nothing was drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<u64>,
+    /// What was drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drawn: Vec<Drawn>,
+    /// What the job says of the input.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
     /// The measured file.
     pub file: RenderedFile,
     /// Every file that it depends on.

@@ -9,6 +9,7 @@ pub use audio::finish::{Ceiling, CeilingBy, Fade, Finish, Target, Trim};
 pub use audio::format::{Container, Depth, FileFormat};
 pub use audio::stream::ChannelPick;
 pub use audio::write::Broadcast;
+use presets::draw::{Drawn, Metadata};
 use presets::{DeviceSetup, Link};
 use serde::{Deserialize, Serialize};
 pub use session::{
@@ -33,6 +34,25 @@ pub struct Task {
     pub outputs: Vec<Output>,
     /// Every file that the result depends on.
     pub sources: Vec<Source>,
+    /// What it is one of, where inputs go through tones. For people and for data sets; the key does not hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<Item>,
+}
+
+/// One draw of one input through one tone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Name of the tone.
+    pub tone: String,
+    /// The draw's number, from 0; absent where the tone draws nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<u64>,
+    /// What was drawn, in the order in which it was needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drawn: Vec<Drawn>,
+    /// What is known of the input.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
 }
 
 /// Rate and block size: part of a render's identity, since some plugins sound different under another block size.

@@ -17,7 +17,7 @@ mod schema;
 mod session;
 pub(crate) mod songs;
 mod strip;
-mod tones;
+pub(crate) mod tones;
 
 use std::path::{Path, PathBuf};
 
@@ -34,12 +34,12 @@ pub use output::{Collision, OutputRules};
 pub use schema::schema;
 pub use session::{BusForm, MasterForm, SessionForm, SourceForm, TempoForm, TrackForm};
 pub use songs::{SongList, SongsForm};
-pub use tones::{InputForm, ToneForm, TonesForm};
+pub use tones::{Draws, InputForm, ToneForm, TonesForm};
 
 use crate::task::AudioSettings;
 
 /// Fields at the top of a job file that the format has a place for.
-const LATER: &[&str] = &["draws", "annotations"];
+const LATER: &[&str] = &["annotations"];
 
 /// A job as its file says it.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +127,10 @@ fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Opti
                 collector.mistake_with(fields.place_of(other), message, "Write each into a file of its own.");
             }
         }
+        if fields.get("draws").is_some() {
+            let help = "Remove it. Draws are for jobs with inputs and tones.";
+            collector.mistake_with(fields.place_of("draws"), "a session draws nothing", help);
+        }
         match (fields.get("songs"), session) {
             (None, node) => node.and_then(|node| session::decode(node, folder, collector)).map(Work::Session),
             (Some(songs), node) => songs::decode(songs, folder, collector)
@@ -135,8 +139,9 @@ fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Opti
     } else if has("inputs") || has("tones") {
         tones::decode(&fields, folder, collector).map(Work::Tones)
     } else {
-        fields.get("inputs");
-        fields.get("tones");
+        for field in ["inputs", "tones", "draws"] {
+            fields.get(field);
+        }
         let help = "Write inputs and tones, or a session.";
         collector.mistake_with(fields.place(), "a job needs something to render", help);
         None

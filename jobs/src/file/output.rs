@@ -110,7 +110,7 @@ fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], collector: &Col
     let mut known = vec!["job", "name"];
     match work {
         Some(Work::Tones(form)) => {
-            known.extend(["tone", "input", "group"]);
+            known.extend(["tone", "input", "group", "draw"]);
             // A capture fills the path only where every input has it.
             let mut captures = form.inputs.iter().map(|input| input.files.value.captures());
             let first = captures.next().unwrap_or_default();
@@ -135,9 +135,7 @@ fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], collector: &Col
     }
     for path in paths {
         for name in path.value.placeholders() {
-            if name == "draw" {
-                collector.mistake_with(&path.place, "{draw} is not part of this version", "Remove it.");
-            } else if !known.is_empty() && !known.contains(&name) {
+            if !known.is_empty() && !known.contains(&name) {
                 let help = match closest(name, known.iter().copied()) {
                     Some(close) => format!("Did you mean {{{close}}}?"),
                     None => format!("There are {{{}}}.", known.join("}, {")),

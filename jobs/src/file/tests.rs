@@ -218,7 +218,7 @@ fn every_mistake_of_an_output_is_told_at_its_place() {
     let path = "path: 'o/{id}.wav'";
     for (fields, message) in [
         ("path: 'o/{tonne}.wav'", "4:17: nothing fills {tonne} in the path. Did you mean {tone}?"),
-        ("path: 'o/{draw}.wav'", "4:17: {draw} is not part of this version. Remove it."),
+        ("path: 'o/{drawn}.wav'", "4:17: nothing fills {drawn} in the path. Did you mean {draw}?"),
         (
             "path: 'o/{id}'",
             "4:17: path = \"o/{id}\" does not say which format to write. End it in .wav or .flac, or write format: wav or flac.",
@@ -302,8 +302,16 @@ fn every_mistake_of_a_job_is_told_at_its_place() {
             "2:27: annotations is not part of this version. Remove it.",
         ),
         (
-            "tonemill: 1\ndraws: 8\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
-            "2:1: draws is not part of this version. Remove it.",
+            "tonemill: 1\ndraws: 0\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
+            "2:8: draws = 0 is outside 1..1000000.",
+        ),
+        (
+            "tonemill: 1\ndraws: gird\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
+            "2:8: draws = \"gird\" is not known. Did you mean grid?",
+        ),
+        (
+            "tonemill: 1\ndraws: 8\nsession: { tracks: { a: { audio: x.wav } } }\noutput: { path: a.wav }\n",
+            "2:1: a session draws nothing. Remove it. Draws are for jobs with inputs and tones.",
         ),
         (
             "tonemill: 1\ninputs: a\ntones: [{ chain: [reverb] }]\noutput: { path: a.wav }\n",

@@ -1,13 +1,18 @@
 //! The first kind of job: every input through every tone.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use presets::document::{Collector, Entry, Fields, Kind, Located, Node, text};
-use presets::file::{PlacedLink, PlacedPreset, decode_inline, link};
-use presets::{DeviceKind, PluginFile};
+use presets::document::{Collector, Entry, Fields, Kind, Located, Node, closest, text, whole};
+use presets::template::decode_inline;
 
 use super::chain::is_path;
 use crate::glob::Glob;
+
+/// Most draws of one input through one tone.
+pub(crate) const MOST_DRAWS: u64 = 1_000_000;
+
+/// Fields of an entry that is made of several.
+const SEVERAL: &[&str] = &["wet", "parallel", "one_of", "some_of", "shuffle"];
 
 /// Every input through every tone.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +21,17 @@ pub struct TonesForm {
     pub inputs: Vec<InputForm>,
     /// The tones.
     pub tones: Vec<ToneForm>,
+    /// How often each input goes through each tone that draws something; once where the job does not say.
+    pub draws: Option<Located<Draws>>,
+}
+
+/// How often an input goes through a tone that draws something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draws {
+    /// This often.
+    Count(u64),
+    /// Once for every combination of the tone's grids.
+    Grid,
 }
 
 /// Some inputs.
@@ -33,7 +49,12 @@ pub enum ToneForm {
     /// Preset files.
     Files(Located<Glob>),
     /// A preset that stands in the job itself.
-    Inline(Located<PlacedPreset>),
+    Inline {
+        /// The preset as it is written.
+        preset: Node,
+        /// It is a device alone, which the tone is called after.
+        alone: bool,
+    },
 }
 
 pub(super) fn decode(fields: &Fields<'_>, folder: &Path, collector: &Collector) -> Option<TonesForm> {
@@ -41,7 +62,26 @@ pub(super) fn decode(fields: &Fields<'_>, folder: &Path, collector: &Collector) 
     let tones = fields.require("tones", "Name presets: tones: [\"presets/*.yaml\"].");
     let inputs = inputs.map(|node| decode_inputs(node, collector));
     let tones = tones.map(|node| decode_tones(node, folder, collector));
-    Some(TonesForm { inputs: inputs?, tones: tones? })
+    let draws = fields.get("draws").and_then(|node| decode_draws(node, collector));
+    Some(TonesForm { inputs: inputs?, tones: tones?, draws })
+}
+
+/// `draws: 8`, or `draws: grid`.
+fn decode_draws(node: &Node, collector: &Collector) -> Option<Located<Draws>> {
+    let word = node.scalar().map_or("", |scalar| scalar.text.as_str());
+    let draws = match word {
+        "grid" => Draws::Grid,
+        _ if word.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            let help = match closest(word, ["grid"]) {
+                Some(close) => format!("Did you mean {close}?"),
+                None => "Write how often, draws: 8, or draws: grid.".to_owned(),
+            };
+            collector.mistake_with(&node.place, format!("draws = {} is not known", node.shown()), help);
+            return None;
+        }
+        _ => Draws::Count(whole("draws", node, 1..=MOST_DRAWS, collector)?),
+    };
+    Some(Located::new(draws, node.place.clone()))
 }
 
 fn decode_inputs(node: &Node, collector: &Collector) -> Vec<InputForm> {
@@ -106,32 +146,36 @@ fn decode_tones(node: &Node, folder: &Path, collector: &Collector) -> Vec<ToneFo
 }
 
 fn tone(node: &Node, folder: &Path, collector: &Collector) -> Option<ToneForm> {
-    let has = |entries: &[Entry], field: &str| entries.iter().any(|e| e.key.value == field);
-    match &node.kind {
-        Kind::Scalar(scalar) if is_path(&scalar.text) => glob("tones", node, collector).map(ToneForm::Files),
-        Kind::Map(entries) if has(entries, "chain") && !has(entries, "wet") => {
-            if !entries.iter().any(|e| e.key.value == "name") {
+    let has = |field: &str| node.map().is_some_and(|entries| entries.iter().any(|e| e.key.value == field));
+    let form = match &node.kind {
+        Kind::Scalar(scalar) if is_path(&scalar.text) => return glob("tones", node, collector).map(ToneForm::Files),
+        Kind::Map(_) if has("chain") && !has("wet") => {
+            if !has("name") {
                 let message = "a preset that stands in the job needs a name";
                 collector.mistake_with(&node.place, message, "Write name: NAME; {tone} in the output path takes it.");
             }
-            let preset = decode_inline(node, &folder.join("tone"), collector)?;
-            Some(ToneForm::Inline(Located::new(preset, node.place.clone())))
+            ToneForm::Inline { preset: node.clone(), alone: false }
+        }
+        Kind::Map(_) if SEVERAL.iter().any(|word| has(word)) => {
+            let help = "Write { name: NAME, chain: [...] }; {tone} in the output path takes the name.";
+            collector.mistake_with(&node.place, "a tone of several chains needs a name", help);
+            return None;
         }
         _ => {
-            let link = link(node, folder, collector)?;
-            let PlacedLink::Device(device) = &link else {
-                let help = "Write { name: NAME, chain: [...] }; {tone} in the output path takes the name.";
-                collector.mistake_with(&node.place, "a tone of several chains needs a name", help);
-                return None;
-            };
-            let name = match device.setup.device.kind() {
-                DeviceKind::Builtin(name) => name.to_owned(),
-                DeviceKind::Plugin(_, PluginFile { plugin, .. }) => {
-                    Path::new(plugin).file_stem().map_or_else(|| plugin.clone(), |s| s.to_string_lossy().into_owned())
-                }
-            };
-            let preset = PlacedPreset { name, chain: vec![link] };
-            Some(ToneForm::Inline(Located::new(preset, node.place.clone())))
+            let chain = Node { place: node.place.clone(), kind: Kind::List(vec![node.clone()]) };
+            let entry = Entry { key: Located::new("chain".to_owned(), node.place.clone()), value: chain };
+            let preset = Node { place: node.place.clone(), kind: Kind::Map(vec![entry]) };
+            ToneForm::Inline { preset, alone: true }
         }
+    };
+    // For the mistakes in it. What the presets that it names are, planning says.
+    if let ToneForm::Inline { preset, .. } = &form {
+        decode_inline(preset, &inline(folder), &mut |_| None, collector);
     }
+    Some(form)
+}
+
+/// What stands for the file of a preset in the job: only its folder counts.
+pub(crate) fn inline(folder: &Path) -> PathBuf {
+    folder.join("tone")
 }

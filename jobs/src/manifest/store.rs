@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use presets::draw::Metadata;
 use serde::Deserialize;
 
 use super::{Record, Rendered};
@@ -115,6 +116,10 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
         format: output.format,
         audio: task.audio,
         seed: header.seed,
+        tone: task.item.as_ref().map(|item| item.tone.clone()),
+        draw: task.item.as_ref().and_then(|item| item.draw),
+        drawn: task.item.as_ref().map_or_else(Vec::new, |item| item.drawn.clone()),
+        metadata: task.item.as_ref().map_or_else(Metadata::new, |item| item.metadata.clone()),
         file: file.clone(),
         sources: task.sources.clone(),
         devices: rendered.devices.clone(),

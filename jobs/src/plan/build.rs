@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use presets::document::{Collector, Located, Mistakes, Place};
+use presets::document::{Collector, Document, Located, Mistakes, Node, Place};
 use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
+use presets::template::{self, ToneTemplate};
 
 use super::devices::Devices;
 use super::examiner::Examiner;
 use super::sources::Files;
 use super::{Header, Options, Plan, outputs, session, songs, tones};
+use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::paths;
-use crate::task::{AudioSettings, Output, Render, Source, Task};
+use crate::task::{AudioSettings, Item, Output, Render, Source, Task};
 
 /// Everything that planning has at hand.
 pub(super) struct Builder<'a> {
@@ -112,11 +114,20 @@ impl<'a> Builder<'a> {
         self.job.audio
     }
 
-    /// A preset file, with the presets that it names in their places.
-    pub fn preset(&mut self, path: &Path, place: &Place) -> Option<PlacedPreset> {
-        let preset = self.presets.open(path, place, &self.collector)?;
-        let chain = self.links_of(vec![PlacedLink::Preset(Located::new(path.to_owned(), place.clone()))])?;
-        Some(PlacedPreset { chain, ..preset })
+    /// A preset file with its draws, and with the presets that it names in their places.
+    pub fn template(&self, path: &Path, place: &Place) -> Option<ToneTemplate> {
+        let path = there(path, place, &self.collector)?;
+        let document = Document::read(&path, &self.collector)?;
+        template::decode(&document.root, &path, &mut self.opener(), &self.collector)
+    }
+
+    /// Likewise one that stands in the job itself.
+    pub fn inline_template(&self, preset: &Node) -> Option<ToneTemplate> {
+        template::decode_inline(preset, &inline(&self.job.folder), &mut self.opener(), &self.collector)
+    }
+
+    fn opener(&self) -> impl FnMut(&Located<PathBuf>) -> Option<Document> {
+        |preset| Document::read(&there(&preset.value, &preset.place, &self.collector)?, &self.collector)
     }
 
     /// A chain with every preset that it names in its place. `None` where one is missing; the mistake is told.
@@ -127,10 +138,17 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a task.
-    pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>) {
+    pub fn task(
+        &mut self,
+        label: String,
+        render: Render,
+        outputs: Vec<Output>,
+        sources: Vec<Source>,
+        item: Option<Item>,
+    ) {
         let audio = self.audio();
         let key = super::key::key(audio, &render, &outputs, &sources);
-        self.tasks.push(Task { number: self.tasks.len() as u32, label, key, audio, render, outputs, sources });
+        self.tasks.push(Task { number: self.tasks.len() as u32, label, key, audio, render, outputs, sources, item });
     }
 }
 
@@ -144,24 +162,30 @@ struct Presets {
 impl Presets {
     /// A preset file, read once.
     fn open(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<PlacedPreset> {
-        let path = tidy(path);
-        if !path.exists() {
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let names = super::sources::names_in(folder);
-            let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-            let close = presets::document::similar(&name, names.iter().map(String::as_str), 3);
-            let device = presets::document::closest(&name, presets::builtin::names());
-            let help = match (close.is_empty(), device) {
-                (false, _) => presets::document::did_you_mean(&close),
-                (true, Some(device)) => format!("Did you mean the device \"builtin:{device}\"?"),
-                (true, None) => "Paths start at this file's folder.".to_owned(),
-            };
-            let message = format!("there is no preset {}", paths::shown(&path));
-            collector.mistake_with(place, message, help);
-            return None;
-        }
+        let path = there(path, place, collector)?;
         self.read.entry(path).or_insert_with_key(|path| presets::file::read(path, collector)).clone()
     }
+}
+
+/// A preset file's tidy path; tells where there is no such file.
+fn there(path: &Path, place: &Place, collector: &Collector) -> Option<PathBuf> {
+    let path = tidy(path);
+    if !path.exists() {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let names = super::sources::names_in(folder);
+        let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        let close = presets::document::similar(&name, names.iter().map(String::as_str), 3);
+        let device = presets::document::closest(&name, presets::builtin::names());
+        let help = match (close.is_empty(), device) {
+            (false, _) => presets::document::did_you_mean(&close),
+            (true, Some(device)) => format!("Did you mean the device \"builtin:{device}\"?"),
+            (true, None) => "Paths start at this file's folder.".to_owned(),
+        };
+        let message = format!("there is no preset {}", paths::shown(&path));
+        collector.mistake_with(place, message, help);
+        return None;
+    }
+    Some(path)
 }
 
 /// `jobs/../presets/x.yaml` as a reader would write it. Only where no link stands in front of the points.

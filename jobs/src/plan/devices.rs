@@ -43,11 +43,11 @@ pub(super) struct Frozen {
 }
 
 /// What comes up while a chain is frozen.
-struct Found<'a> {
-    sources: Sources,
-    known: Vec<(Examined, Option<usize>)>,
-    files: &'a mut Files,
-    collector: &'a Collector,
+pub(super) struct Found<'a> {
+    pub sources: Sources,
+    pub known: Vec<(Examined, Option<usize>)>,
+    pub files: &'a mut Files,
+    pub collector: &'a Collector,
 }
 
 /// What stands in front of a chain.
@@ -120,7 +120,7 @@ impl<'a> Devices<'a> {
     }
 
     /// Freezes a device. Gives it with the channels behind it; nothing of either where it has a mistake.
-    fn device(
+    pub fn device(
         &mut self,
         device: &PlacedDevice,
         signal: Signal<'_>,
@@ -175,7 +175,7 @@ impl<'a> Devices<'a> {
     }
 
     /// The setup with absolute paths, and the files that it names.
-    fn resolve(
+    pub fn resolve(
         &mut self,
         device: &PlacedDevice,
         files: &mut Files,
@@ -285,7 +285,7 @@ impl<'a> Devices<'a> {
         }
     }
 
-    fn warn(&mut self, warning: String) {
+    pub fn warn(&mut self, warning: String) {
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -305,7 +305,8 @@ impl<'a> Devices<'a> {
         located.map(drop)
     }
 
-    fn examine(&mut self, setup: &DeviceSetup, signal: Option<usize>) -> Examined {
+    /// What examination says of a setup, which is looked at once.
+    pub fn examine(&mut self, setup: &DeviceSetup, signal: Option<usize>) -> Examined {
         let key = serde_json::to_string(&(setup, signal)).expect("a setup's maps have texts for keys");
         if let Some(known) = self.examined.get(&key) {
             return known.clone();
@@ -444,7 +445,7 @@ fn check_sidechain(examination: &Examination, device: &PlacedDevice, collector: 
 }
 
 /// The channels behind chains that are summed; tells where they have counts of which neither is mono.
-fn sum(behind: &[Option<usize>], place: &Place, of: &str, collector: &Collector) -> Option<usize> {
+pub(super) fn sum(behind: &[Option<usize>], place: &Place, of: &str, collector: &Collector) -> Option<usize> {
     let counts: Option<Vec<usize>> = behind.iter().copied().collect();
     let counts = counts?;
     let most = counts.iter().copied().max()?;

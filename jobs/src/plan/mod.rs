@@ -5,10 +5,12 @@
 
 mod build;
 mod devices;
+mod draws;
 mod examiner;
 mod key;
 mod moves;
 mod outputs;
+mod pools;
 mod session;
 mod songs;
 mod sources;

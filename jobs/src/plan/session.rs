@@ -110,7 +110,7 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
         };
         files.push(output);
     }
-    builder.task(naming.label, Render::Session(render), files, sources.into_vec());
+    builder.task(naming.label, Render::Session(render), files, sources.into_vec(), None);
 }
 
 /// Whether the parts fit together: there is a track, sidechains and outputs name what there is, nobody hears himself.

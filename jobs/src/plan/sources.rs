@@ -65,6 +65,12 @@ impl Files {
         self.shape(&path).is_err_and(|unusable| unusable.holds_nothing)
     }
 
+    /// What a recording holds, or why it cannot be used.
+    pub fn shape_of(&mut self, path: &Path) -> Result<Shape, String> {
+        let path = paths::clean(path).unwrap_or_else(|_| path.to_owned());
+        self.shape(&path).map_err(|unusable| unusable.problem)
+    }
+
     fn shape(&mut self, path: &Path) -> Result<Shape, Unusable> {
         let read = || {
             audio::read::probe(path).map_err(|error| Unusable {

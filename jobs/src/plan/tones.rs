@@ -1,86 +1,179 @@
 //! Tasks of a job that takes every input through every tone.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use audio::read::Shape;
+use presets::DeviceKind;
 use presets::document::{Located, Place, did_you_mean, similar};
-use presets::file::PlacedLink;
+use presets::draw::{Datum, Metadata};
+use presets::template::{DrawContext, ToneTemplate};
 
 use super::build::Builder;
 use super::devices::Signal;
+use super::draws::{Hands, Tone};
 use super::outputs;
 use super::sources::{Sources, names_in};
-use crate::file::{InputForm, ToneForm, TonesForm};
+use crate::file::tones::MOST_DRAWS;
+use crate::file::{Draws, InputForm, ToneForm, TonesForm};
 use crate::glob::Glob;
 use crate::paths;
-use crate::task::{Deliver, Render, Source, ToneRender};
+use crate::task::{Deliver, Item, Render, Source, ToneRender};
+
+/// Most tasks of a job.
+const MOST_TASKS: u64 = 10_000_000;
 
 struct Input {
     path: PathBuf,
     stem: String,
     group: String,
     captures: BTreeMap<String, String>,
+    /// Who it is to random draws: its path below its pattern's folder. Where that folder lies does not matter.
+    identity: String,
+    metadata: Metadata,
     shape: Shape,
     source: Source,
 }
 
-struct Tone {
-    /// What `{tone}` becomes: a file's name tells presets apart better than the name in it.
-    tag: String,
-    name: String,
-    chain: Vec<PlacedLink>,
-}
-
 pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
     let inputs: Vec<Input> = form.inputs.iter().flat_map(|input| find_inputs(builder, input)).collect();
-    let tones: Vec<Tone> = form.tones.iter().flat_map(|tone| find_tones(builder, tone)).collect();
-    for tone in &tones {
-        let mut frozen = HashMap::new();
-        if inputs.is_empty() {
-            // Without inputs there is a mistake already; the devices' own are told beside it.
-            let signal = Signal { channels: None, of: "the input" };
-            builder.devices.chain(&tone.chain, signal, &mut builder.files, &builder.collector);
+    let mut tones: Vec<Tone> = form.tones.iter().flat_map(|tone| find_tones(builder, tone)).collect();
+    let seed = builder.job.seed;
+    let channels = inputs.first().map(|input| usize::from(input.shape.channels));
+    for tone in &mut tones {
+        tone.prepare(seed, channels, &mut hands(builder));
+    }
+    let counts = counts(builder, form, &tones, inputs.len());
+    if tones.iter().any(|tone| tone.template().has_draws()) {
+        warn_of_twins(builder, &inputs);
+    }
+    for (tone, count) in tones.iter_mut().zip(counts) {
+        if tone.whole && count > 0 {
+            inputs.iter().for_each(|input| draw(builder, tone, input, count));
         }
-        for input in &inputs {
-            let channels = usize::from(input.shape.channels);
-            let chain = frozen.entry(channels).or_insert_with(|| {
-                let of = paths::shown(&input.path);
-                let signal = Signal { channels: Some(channels), of: &of };
-                builder.devices.chain(&tone.chain, signal, &mut builder.files, &builder.collector)
-            });
-            let (Some(chain), Some(rules)) = (chain, builder.rules()) else { continue };
-            let mut values: BTreeMap<&str, &str> = BTreeMap::new();
-            values.extend(input.captures.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-            let fixed = [
-                ("job", builder.job.name.as_str()),
-                ("name", "mix"),
-                ("tone", &tone.tag),
-                ("input", &input.stem),
-                ("group", &input.group),
-            ];
-            values.extend(fixed);
-            let (file, length) = (&rules.deliver.first().map_or(&rules.file, |d| &d.file), rules.length);
-            let collector = &builder.collector;
-            let Some(output) = outputs::output(file, length, &builder.base, &values, Deliver::Mix, collector) else {
-                continue;
-            };
-            let mut sources = Sources::default();
-            sources.add(input.source.clone());
-            sources.extend(&chain.sources);
-            let render = Render::Tone(ToneRender {
-                input: input.path.clone(),
-                tone: tone.name.clone(),
-                chain: chain.chain.clone(),
-            });
-            let label = format!("{}, \"{}\"", input.stem, tone.name);
-            builder.task(label, render, vec![output], sources.into_vec());
+        tone.examine_rest(&mut hands(builder));
+    }
+}
+
+/// The tasks of one input and one tone.
+fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
+    // A text that no other group, input and tone give together.
+    let item = serde_json::to_string(&(&input.group, &input.identity, &tone.tag)).expect("texts are JSON");
+    let shown = paths::shown(&input.path);
+    let drawn = tone.template().has_draws();
+    for number in 0..count {
+        let context = DrawContext { seed: builder.job.seed, item: &item, draw: number, metadata: &input.metadata };
+        let signal = Signal { channels: Some(usize::from(input.shape.channels)), of: &shown };
+        let resolved = tone.resolve(&context, signal, &mut hands(builder));
+        let (Some((resolved, used)), Some(rules)) = (resolved, builder.rules()) else { continue };
+        let padded = format!("{number:03}");
+        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
+        values.extend(input.captures.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+        let fixed = [
+            ("job", builder.job.name.as_str()),
+            ("name", "mix"),
+            ("tone", &tone.tag),
+            ("input", &input.stem),
+            ("group", &input.group),
+            ("draw", &padded),
+        ];
+        values.extend(fixed);
+        let (file, length) = (&rules.deliver.first().map_or(&rules.file, |d| &d.file), rules.length);
+        let collector = &builder.collector;
+        let Some(output) = outputs::output(file, length, &builder.base, &values, Deliver::Mix, collector) else {
+            continue;
+        };
+        let mut sources = Sources::default();
+        sources.add(input.source.clone());
+        sources.extend(&used);
+        let item = Item {
+            tone: tone.name.clone(),
+            draw: drawn.then_some(number),
+            drawn: tone.template().drawn(&resolved),
+            metadata: input.metadata.clone(),
+        };
+        let render =
+            Render::Tone(ToneRender { input: input.path.clone(), tone: tone.name.clone(), chain: resolved.chain });
+        let label = match count {
+            1 => format!("{}, \"{}\"", input.stem, tone.name),
+            _ => format!("{}, \"{}\", draw {number}", input.stem, tone.name),
+        };
+        builder.task(label, render, vec![output], sources.into_vec(), Some(item));
+    }
+}
+
+fn hands<'h, 'd>(builder: &'h mut Builder<'d>) -> Hands<'h, 'd> {
+    Hands { devices: &mut builder.devices, files: &mut builder.files, collector: &builder.collector }
+}
+
+/// How often each input goes through each tone; nothing where that cannot be.
+fn counts(builder: &mut Builder<'_>, form: &TonesForm, tones: &[Tone], inputs: usize) -> Vec<u64> {
+    let of = |tone: &Tone| match form.draws.as_ref().map(|draws| draws.value) {
+        _ if !tone.template().has_draws() => 1,
+        None => 1,
+        Some(Draws::Count(count)) => count,
+        Some(Draws::Grid) => tone.template().combinations(),
+    };
+    let counts: Vec<u64> = tones.iter().map(of).collect();
+    let none = vec![0; tones.len()];
+    let collector = &builder.collector;
+    if let Some(Located { value, place }) = &form.draws {
+        let known = !tones.is_empty() && tones.iter().all(|tone| tone.whole);
+        if known && !tones.iter().any(|tone| tone.template().has_draws()) {
+            builder
+                .devices
+                .warn(format!("{place}: no tone draws anything, so each input goes through each tone once."));
+        } else if known && *value == Draws::Grid && counts.iter().all(|count| *count == 1) {
+            let help = "Write grid: [1, 2, 5] in a preset, or how often: draws: 8.";
+            collector.mistake_with(place, "draws = grid, and no tone has a grid of several values", help);
+        }
+        if let Some((tone, count)) = tones.iter().zip(&counts).find(|(_, count)| **count > MOST_DRAWS) {
+            let message =
+                format!("the grids of \"{}\" have {count} combinations; at most {MOST_DRAWS} are drawn", tone.name);
+            collector.mistake_with(place, message, "Take larger steps, or write how often: draws: 8.");
+            return none;
+        }
+        let tasks = counts.iter().fold(0u64, |sum, count| sum.saturating_add(count.saturating_mul(inputs as u64)));
+        if tasks > MOST_TASKS {
+            let message = format!("these are {tasks} renders; a job takes at most {MOST_TASKS}");
+            collector.mistake_with(place, message, "Write fewer draws, or several jobs.");
+            return none;
+        }
+    }
+    if counts.iter().any(|count| *count > 1)
+        && let Some(rules) = builder.rules()
+    {
+        let path = &rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file).path;
+        if !path.value.placeholders().any(|name| name == "draw") {
+            let message = "several draws would be written to one path";
+            collector.mistake_with(&path.place, message, "Put {draw} into it: it becomes 000, 001 and so on.");
+            return none;
+        }
+    }
+    counts
+}
+
+/// Tells of inputs that draw alike, which nobody would expect of different files.
+fn warn_of_twins(builder: &mut Builder<'_>, inputs: &[Input]) {
+    let mut known: HashMap<(&str, &str), &Path> = HashMap::new();
+    for input in inputs {
+        match known.insert((&input.group, &input.identity), &input.path) {
+            Some(other) if other != input.path => {
+                let (first, second) = (paths::shown(other), paths::shown(&input.path));
+                let warning = format!(
+                    "{first} and {second} draw alike, since both are {} below their patterns' folders. Write them as two groups of inputs to draw apart.",
+                    input.identity
+                );
+                builder.devices.warn(warning);
+            }
+            _ => {}
         }
     }
 }
 
 fn find_inputs(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Input> {
     let Located { value: glob, place } = &form.files;
+    let root = glob.folder(&builder.job.folder);
     let found = find(builder, glob, place, "recording");
     let mut inputs = Vec::new();
     for found in found {
@@ -88,25 +181,52 @@ fn find_inputs(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Input> {
             continue;
         };
         let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        inputs.push(Input { path, stem, group: form.group.clone(), captures: found.captures, shape, source });
+        let identity = found.path.strip_prefix(&root).unwrap_or(&found.path);
+        let identity = identity.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+        let mut metadata: Metadata =
+            found.captures.iter().map(|(name, text)| (name.clone(), Datum::Text(text.clone()))).collect();
+        if !form.group.is_empty() {
+            metadata.entry("group".to_owned()).or_insert_with(|| Datum::Text(form.group.clone()));
+        }
+        let (group, captures) = (form.group.clone(), found.captures);
+        inputs.push(Input { path, stem, group, captures, identity, metadata, shape, source });
     }
     inputs
 }
 
 fn find_tones(builder: &mut Builder<'_>, form: &ToneForm) -> Vec<Tone> {
     match form {
-        ToneForm::Inline(Located { value, .. }) => {
-            let Some(chain) = builder.links_of(value.chain.clone()) else { return Vec::new() };
-            vec![Tone { tag: value.name.clone(), name: value.name.clone(), chain }]
+        ToneForm::Inline { preset, alone } => {
+            let before = builder.collector.len();
+            let Some(mut template) = builder.inline_template(preset) else { return Vec::new() };
+            let whole = builder.collector.len() == before;
+            if *alone {
+                template.name = device_name(&template);
+            }
+            vec![Tone::new(template.name.clone(), template, whole)]
         }
         ToneForm::Files(Located { value: glob, place }) => {
             let mut tones = Vec::new();
             for found in find(builder, glob, place, "preset") {
-                let Some(preset) = builder.preset(&found.path, place) else { continue };
+                let before = builder.collector.len();
+                let Some(template) = builder.template(&found.path, place) else { continue };
+                let whole = builder.collector.len() == before;
                 let tag = found.path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-                tones.push(Tone { tag, name: preset.name, chain: preset.chain });
+                tones.push(Tone::new(tag, template, whole));
             }
             tones
+        }
+    }
+}
+
+/// What a tone of one device alone is called.
+fn device_name(template: &ToneTemplate) -> String {
+    let Some(device) = template.devices().first() else { return template.name.clone() };
+    match device.device.setup.device.kind() {
+        DeviceKind::Builtin(name) => name.to_owned(),
+        DeviceKind::Plugin(_, file) => {
+            let stem = Path::new(&file.plugin).file_stem();
+            stem.map_or_else(|| file.plugin.clone(), |stem| stem.to_string_lossy().into_owned())
         }
     }
 }

@@ -36,6 +36,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         render: Render::Tone(ToneRender { input: "/in.wav".into(), tone: "t".into(), chain: Vec::new() }),
         outputs: outputs.iter().map(output).collect(),
         sources: Vec::new(),
+        item: None,
     };
     let header = Header {
         tonemill: 1,

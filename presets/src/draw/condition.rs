@@ -114,6 +114,17 @@ pub enum ConditionError {
     },
 }
 
+impl ConditionError {
+    /// Where the condition stands.
+    pub fn place(&self) -> &Place {
+        match self {
+            ConditionError::Unknown { place, .. }
+            | ConditionError::NoNumber { place, .. }
+            | ConditionError::Ambiguous { place, .. } => place,
+        }
+    }
+}
+
 impl Condition {
     /// Whether it holds, by what `see` says of each subject that is asked about.
     pub(crate) fn holds<'v>(

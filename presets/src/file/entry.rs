@@ -20,6 +20,9 @@ const DRAWN_ENTRIES: &[&str] = &["one_of", "some_of", "shuffle"];
 /// Fields of a device by which draws decide whether it stands, likewise.
 const LATER: &[&str] = &["weight", "probability", "when"];
 
+/// Where draws belong.
+pub(super) const NO_DRAWS: &str = "Write one constant value; draws are for the tones of a job with inputs.";
+
 /// Most frames that a device may be said to be late.
 const MOST_LATENCY: u64 = 10_000_000;
 
@@ -374,7 +377,7 @@ fn known_builtin(name: &str, place: &Place, collector: &Collector) -> Option<&'s
 }
 
 fn refuse<T>(draw: &Located<String>, collector: &Collector) -> Option<T> {
-    let message = format!("{} draws at random, and draws are not part of this version", draw.value);
-    collector.mistake_with(&draw.place, message, "Write one constant value.");
+    let message = format!("{} draws at random, and nothing is drawn here", draw.value);
+    collector.mistake_with(&draw.place, message, NO_DRAWS);
     None
 }

@@ -164,7 +164,10 @@ pub fn decode_inline(node: &Node, file: &Path, collector: &Collector) -> Option<
 
 fn body(fields: &Fields<'_>, path: &Path, collector: &Collector) -> Option<PlacedPreset> {
     let name = name(fields, path);
-    fields.later(&["draws"]);
+    if fields.get("draws").is_some() {
+        let message = "a preset draws at random, and nothing is drawn here";
+        collector.mistake_with(fields.place_of("draws"), message, entry::NO_DRAWS);
+    }
     let node = chain_node(fields, collector)?;
     Some(PlacedPreset { name, chain: chain(node, path.parent().unwrap_or(Path::new("")), collector) })
 }

@@ -134,15 +134,15 @@ fn every_mistake_is_told_at_its_place() {
         ),
         (
             "{ gain: { uniform: [-6 dB, 3 dB] } }",
-            "3:13: uniform draws at random, and draws are not part of this version. Write one constant value.",
+            "3:13: uniform draws at random, and nothing is drawn here. Write one constant value; draws are for the tones of a job with inputs.",
         ),
         (
             "{ cabinet: { pool: 'ir/*.wav' } }",
-            "3:16: pool draws at random, and draws are not part of this version. Write one constant value.",
+            "3:16: pool draws at random, and nothing is drawn here. Write one constant value; draws are for the tones of a job with inputs.",
         ),
         (
             "{ one_of: [] }",
-            "3:5: one_of draws at random, and draws are not part of this version. Write one constant value.",
+            "3:5: one_of draws at random, and nothing is drawn here. Write one constant value; draws are for the tones of a job with inputs.",
         ),
         ("{ gain: 3, pan: 2 }", "3:14: gain and pan are two devices in one entry. Write each as an entry of its own."),
         ("{ reverb: 0.5 }", "3:13: reverb = 0.5 sets nothing. Name what it sets: { reverb: { Mix: 30 % } }."),

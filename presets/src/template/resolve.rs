@@ -33,6 +33,8 @@ pub struct Resolved {
     pub devices: Vec<usize>,
     /// What came of each draw that was needed. [`ToneTemplate::drawn`] puts it into words.
     pub outcomes: Vec<(SlotId, Outcome)>,
+    /// Where each fork of the chain stands, an outer one in front of those within it.
+    pub forks: Vec<Place>,
 }
 
 impl Resolved {
@@ -88,6 +90,19 @@ pub enum ResolveError {
     },
 }
 
+impl ResolveError {
+    /// Where the preset asks for what cannot be.
+    pub fn place(&self) -> &Place {
+        match self {
+            ResolveError::Condition(error) => error.place(),
+            ResolveError::NothingLeft { place }
+            | ResolveError::TooFew { place, .. }
+            | ResolveError::EmptyPool { place, .. }
+            | ResolveError::NoRange { place, .. } => place,
+        }
+    }
+}
+
 /// A resolution on its way.
 struct Run<'t> {
     template: &'t ToneTemplate,
@@ -95,6 +110,7 @@ struct Run<'t> {
     context: &'t DrawContext<'t>,
     devices: Vec<usize>,
     outcomes: Vec<(SlotId, Outcome)>,
+    forks: Vec<Place>,
 }
 
 impl ToneTemplate {
@@ -106,6 +122,7 @@ impl ToneTemplate {
             context,
             devices: Vec::with_capacity(self.devices.len().min(16)),
             outcomes: Vec::with_capacity(self.slots.len().min(64)),
+            forks: Vec::new(),
         };
         for id in &self.named {
             // One from a pool without files is told where something takes it.
@@ -113,7 +130,7 @@ impl ToneTemplate {
         }
         let mut chain = Vec::with_capacity(self.entries.len());
         run.entries(&self.entries, &mut chain)?;
-        Ok(Resolved { chain, devices: run.devices, outcomes: run.outcomes })
+        Ok(Resolved { chain, devices: run.devices, outcomes: run.outcomes, forks: run.forks })
     }
 }
 
@@ -137,6 +154,7 @@ impl Run<'_> {
             EntryKind::Chain(entries) => self.entries(entries, chain),
             EntryKind::OneOf(_) | EntryKind::SomeOf { .. } | EntryKind::Shuffle(_) => self.group(entry, chain),
             EntryKind::Parallel(branches) => {
+                self.forks.push(entry.place.clone());
                 let mut parallel = Vec::with_capacity(branches.len());
                 for branch in branches {
                     let level = self.level(&branch.level)?;
@@ -149,6 +167,7 @@ impl Run<'_> {
                 Ok(())
             }
             EntryKind::Wet { share, entries } => {
+                self.forks.push(entry.place.clone());
                 let wet = self.level(share)?;
                 let mut inner = Vec::with_capacity(entries.len());
                 self.entries(entries, &mut inner)?;

@@ -26,6 +26,7 @@ fn plan(names: &[&str]) -> Plan {
             bext: None,
         }],
         sources: Vec::new(),
+        item: None,
     };
     let header = Header {
         tonemill: 1,
