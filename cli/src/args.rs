@@ -87,7 +87,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RenderArguments {
-    /// The job file, YAML or JSON
+    /// The job file, YAML or JSON, or a plan (.jsonl)
     pub(crate) job: PathBuf,
     /// Write below this folder instead of the current one
     #[arg(long, value_name = "DIR")]

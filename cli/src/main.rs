@@ -8,6 +8,7 @@ mod apply;
 mod args;
 mod cache;
 mod examine;
+mod frozen;
 mod interrupt;
 mod manifest;
 mod package;

@@ -12,6 +12,7 @@ use jobs::task::Task;
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::examine::InWorker;
+use crate::frozen;
 use crate::manifest::{Known, STATE};
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
@@ -23,7 +24,13 @@ const MOST_REFUSALS: usize = 20;
 
 /// `tonemill render`.
 pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
-    let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
+    let plan = match (frozen::is_plan(&arguments.job), &arguments.out) {
+        (false, out) => prepare(&arguments.job, out.as_deref(), &arguments.process)?,
+        (true, None) => frozen::read(&arguments.job)?,
+        (true, Some(_)) => {
+            return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
+        }
+    };
     let verdicts = Verdicts::of(&plan);
     verdicts.enforce(arguments.strict)?;
     let workers = workers::count(arguments.workers);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// The schema of a job file.
 pub fn schema() -> Value {
     let mut definitions = presets::file::definitions();
-    for own in [common(), midi(), session(), output()] {
+    for own in [presets::file::tone_definitions(), common(), midi(), session(), output()] {
         if let (Value::Object(all), Value::Object(own)) = (&mut definitions, own) {
             all.extend(own);
         }
@@ -17,6 +17,7 @@ pub fn schema() -> Value {
         "type": "object",
         "required": ["tonemill", "output"],
         "oneOf": [{ "required": ["inputs", "tones"] }, { "required": ["session"] }],
+        "dependentRequired": { "draws": ["inputs"] },
         "properties": {
             "tonemill": { "description": "The format's version.", "const": crate::FORMAT_VERSION },
             "name": { "description": "Name for people and for {job}; the file's name where left out.", "$ref": "#/$defs/text" },
@@ -52,6 +53,14 @@ pub fn schema() -> Value {
                     { "$ref": "#/$defs/tone" },
                     { "type": "array", "minItems": 1, "items": { "$ref": "#/$defs/tone" } },
                 ],
+            },
+            "draws": {
+                "description": "How often each input goes through each tone that draws something, or grid: once for every combination of its grids.",
+                "anyOf": [
+                    { "type": "integer", "minimum": 1, "maximum": super::tones::MOST_DRAWS },
+                    { "const": "grid" },
+                ],
+                "default": 1,
             },
             "songs": {
                 "description": "Songs that the session is rendered for: patterns, a list in a file of its own, or maps of values. {name} in the session becomes a song's value.",
@@ -101,8 +110,8 @@ fn common() -> Value {
         "tone": {
             "anyOf": [
                 { "description": "Preset files.", "type": "string", "minLength": 1 },
-                { "allOf": [{ "$ref": "#/$defs/preset" }, { "required": ["name"] }] },
-                { "$ref": "#/$defs/device" },
+                { "allOf": [{ "$ref": "#/$defs/tone_preset" }, { "required": ["name"] }] },
+                { "$ref": "#/$defs/tone_device" },
             ],
         },
         "source": {

@@ -342,6 +342,9 @@ fn the_schema_takes_what_the_reader_takes() {
         tones(r#""output": {"path": "o/{id}.wav", "bits": "32f", "length": {"tail": "5 s"}}"#),
         tones(r#""output": {"path": "o/{id}", "format": "flac", "length": "10 s", "collision": "error"}, "seed": 7"#),
         tones(r#""output": {"path": "o.wav"}, "audio": {"sample_rate": 44100, "block_size": 64}, "name": 5"#),
+        tones(r#""output": {"path": "o/{id}-{draw}.wav"}, "draws": 8"#),
+        tones(r#""output": {"path": "o/{id}-{draw}.wav"}, "draws": "grid""#),
+        r#"{"tonemill": 1, "inputs": "a", "draws": 2, "tones": [{"gain": {"uniform": ["-6 dB", "3 dB"]}}, {"name": "x", "draws": {"d": {"int": [1, 3]}}, "chain": [{"one_of": ["a.yaml", {"nam": {"pool": "*.nam"}, "weight": 2}]}]}], "output": {"path": "o/{tone}{draw}.wav"}}"#.to_owned(),
         track(r#"{"audio": "x", "gain": "-6 dB", "pan": 0, "mute": false, "bus": "b", "sends": {"b": -3}}"#),
         track(r#"{"midi": {"file": "x", "track": 2, "channel": 16}, "instrument": ["p.yaml", {"gain": 3}]}"#),
         track(r#"{"audio": "x", "tone": {"chain": ["reverb"]}}"#),
@@ -361,6 +364,10 @@ fn the_schema_takes_what_the_reader_takes() {
         tones(r#""output": {"path": "a.wav", "deliver": ["everything"]}"#),
         tones(r#""output": {"path": "a.wav"}, "sed": 7"#),
         tones(r#""output": {"path": "a.wav"}, "audio": {"block_size": 0}"#),
+        tones(r#""output": {"path": "a.wav"}, "draws": 0"#),
+        tones(r#""output": {"path": "a.wav"}, "draws": "all""#),
+        r#"{"tonemill": 1, "draws": 2, "session": {"tracks": {"t": {"audio": "x"}}}, "output": {"path": "a.wav"}}"#
+            .to_owned(),
         tones(r#""output": {"path": "a.wav"}, "session": {"tracks": {"t": {"audio": "x"}}}"#),
         track(r#"{"audio": "x", "gain": 900}"#),
         track(r#"{"audio": "x", "pan": -101}"#),
@@ -425,6 +432,7 @@ fn the_shipped_jobs_are_read_without_a_mistake_and_fit_the_schema() {
         ("song.yaml", "session"),
         ("tones.yaml", "tones"),
         ("amp.yaml", "tones"),
+        ("draws.yaml", "tones"),
         ("console.yaml", "songs"),
         ("general-midi.yaml", "songs"),
     ] {

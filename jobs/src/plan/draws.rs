@@ -97,11 +97,14 @@ impl Tone {
         let warnings = self.template.fill(seed, &mut |pool| super::pools::list(pool, files, collector), collector);
         warnings.into_iter().for_each(|warning| devices.warn(warning));
         self.whole &= self.template.pools().iter().all(|pool| !pool.files.is_empty());
+        let before = hands.collector.len();
         for device in 0..self.template.devices().len() {
             if self.has_files(device) {
                 self.ask(device, channels, hands);
             }
         }
+        // What no device takes need not be resolved to be told again.
+        self.whole &= hands.collector.len() == before;
     }
 
     /// The chain of one draw, ready for a plan, with the files that it uses. `None` where something is wrong with it, which

@@ -1,6 +1,7 @@
 //! Plans of whole jobs, on real files in a folder of their own, with devices out of a table.
 
 mod bench;
+mod draws;
 mod mistakes;
 
 use audio::device::ProcessMode;

@@ -1,6 +1,6 @@
 //! Tasks of a job that takes every input through every tone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use audio::read::Shape;
@@ -44,9 +44,6 @@ pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
         tone.prepare(seed, channels, &mut hands(builder));
     }
     let counts = counts(builder, form, &tones, inputs.len());
-    if tones.iter().any(|tone| tone.template().has_draws()) {
-        warn_of_twins(builder, &inputs);
-    }
     for (tone, count) in tones.iter_mut().zip(counts) {
         if tone.whole && count > 0 {
             inputs.iter().for_each(|input| draw(builder, tone, input, count));
@@ -151,24 +148,6 @@ fn counts(builder: &mut Builder<'_>, form: &TonesForm, tones: &[Tone], inputs: u
         }
     }
     counts
-}
-
-/// Tells of inputs that draw alike, which nobody would expect of different files.
-fn warn_of_twins(builder: &mut Builder<'_>, inputs: &[Input]) {
-    let mut known: HashMap<(&str, &str), &Path> = HashMap::new();
-    for input in inputs {
-        match known.insert((&input.group, &input.identity), &input.path) {
-            Some(other) if other != input.path => {
-                let (first, second) = (paths::shown(other), paths::shown(&input.path));
-                let warning = format!(
-                    "{first} and {second} draw alike, since both are {} below their patterns' folders. Write them as two groups of inputs to draw apart.",
-                    input.identity
-                );
-                builder.devices.warn(warning);
-            }
-            _ => {}
-        }
-    }
 }
 
 fn find_inputs(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Input> {

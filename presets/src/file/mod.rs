@@ -30,7 +30,7 @@ pub use chain::{chain, device, is_spec, link};
 pub use entry::Target;
 pub(crate) use entry::{DrawnField, drawn_device};
 pub use expand::{Expand, expand, links};
-pub use schema::{definitions, schema, schema_with_draws, tone_definitions};
+pub use schema::{definitions, schema, tone_definitions};
 pub use write::{WriteError, yaml};
 
 use crate::document::{Collector, Document, Fields, Kind, Located, Mistakes, Node, Place};

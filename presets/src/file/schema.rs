@@ -13,17 +13,13 @@ use crate::spec::{FORMATS, MODES, POLICIES};
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The schema of a preset file, of which jobs take constants.
+/// The schema of a preset file, in which things may be drawn.
 pub fn schema() -> Value {
-    preset(false)
-}
-
-/// That of a preset file in which things may be drawn, as [`template`](crate::template) reads it.
-pub fn schema_with_draws() -> Value {
     preset(true)
 }
 
-fn preset(drawn: bool) -> Value {
+/// That of a preset file, with draws or with constants alone, as the tracks of sessions take it.
+pub(super) fn preset(drawn: bool) -> Value {
     json!({
         "$schema": DIALECT,
         "title": "A tonemill preset",

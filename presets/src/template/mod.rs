@@ -172,7 +172,12 @@ impl ToneTemplate {
     /// Whether anything is drawn. A template without draws resolves to the same chain each time, unless `when` asks about
     /// the item.
     pub fn has_draws(&self) -> bool {
-        !self.slots.is_empty()
+        self.slots.iter().any(|slot| match &slot.source {
+            Source::Number(_) | Source::Pool | Source::Chain => true,
+            Source::Choice(sums) => sums.len() > 1,
+            // What it follows is a slot of its own.
+            Source::Fixed(_) | Source::Linked(..) => false,
+        })
     }
 
     /// Whether the chain depends on what is known of the item.

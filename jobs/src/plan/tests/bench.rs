@@ -105,7 +105,7 @@ pub fn wav(channels: u16, frames: u16) -> Vec<u8> {
     bytes
 }
 
-/// Knows `gain`, `cabinet`, `reverb`, `soundfont`, and plugins by their file's name: `Fuzz` is mono and adapts to
+/// Knows `gain`, `cabinet`, `nam`, `reverb`, `soundfont`, and plugins by their file's name: `Fuzz` is mono and adapts to
 /// nothing, `Wide` is stereo and adapts to nothing, `Crash` dies, `Arm` is refused.
 struct Table {
     plugins: PathBuf,
@@ -162,10 +162,11 @@ impl Examiner for Table {
         let (inputs, outputs, parameters) = match name.as_str() {
             "gain" => (asked, asked, vec![parameter(0, "Gain", -60.0, 24.0)]),
             "reverb" => (asked, asked, vec![parameter(0, "Mix", 0.0, 100.0)]),
-            "cabinet" => (asked, asked, Vec::new()),
+            "cabinet" | "nam" => (asked, asked, Vec::new()),
             "soundfont" => (0, 2, vec![parameter(0, "Program", 0.0, 127.0)]),
             "Fuzz" => (1, 1, fuzz_parameters()),
             "Wide" => (2, 2, Vec::new()),
+            "Spread" => (1, 2, Vec::new()),
             "Crash" => return Err(ExamineError::Died { reason: "it crashed with SIGSEGV".into() }),
             "Arm" => {
                 let reason = "the file is built for aarch64, this machine is x86_64. Install the x86_64 build".into();
@@ -214,12 +215,15 @@ impl Examiner for Table {
 fn fuzz_parameters() -> Vec<Parameter> {
     let mut meter = parameter(13, "Meter", 0.0, 1.0);
     meter.flags.read_only = true;
+    let mut bypass = parameter(16, "Bypass", 0.0, 1.0);
+    bypass.flags.bypass = true;
     vec![
         parameter(11, "Drive", 0.0, 1.0),
         parameter(12, "Tone", 0.0, 10.0),
         meter,
         parameter(14, "Level", 0.0, 1.0),
         parameter(15, "Level", 0.0, 1.0),
+        bypass,
     ]
 }
 
