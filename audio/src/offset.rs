@@ -5,12 +5,13 @@
 //! fed with noise, [`response`](crate::response) says more.
 
 use realfft::num_complex::Complex;
+use serde::{Deserialize, Serialize};
 
 use crate::SampleRate;
 use crate::response::Spectra;
 
 /// What was measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Offset {
     /// Frames that the wet sound comes behind the dry one; negative if it comes before.
     pub frames: i64,

@@ -5,13 +5,15 @@ mod store;
 use std::path::PathBuf;
 
 use audio::device::{DeviceInfo, ProcessMode};
-use presets::draw::{Drawn, Metadata};
+pub use audio::offset::Offset;
+pub use audio::quality::Flag;
+use presets::draw::Drawn;
 use serde::{Deserialize, Serialize};
 
 use crate::message::ResolvedSetting;
 use crate::probe::Summary;
 use crate::strict::Strict;
-use crate::task::{AudioSettings, Deliver, FileFormat, Source};
+use crate::task::{AudioSettings, Deliver, Facts, FileFormat, Source, TimeChange};
 
 pub use store::{FILE_NAME, ManifestError, Read, merge, read, records, write};
 
@@ -26,6 +28,12 @@ pub struct Rendered {
     /// written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stems_differ: Option<f64>,
+    /// What was done to the take before the first device; absent of sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputRecord>,
+    /// One entry an annotation, in the order of the task's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<AnnotationRecord>,
     /// Everything that a careful user would want to know: resampling, clipping, adapted channels.
     pub warnings: Vec<String>,
     /// What it took.
@@ -78,6 +86,49 @@ pub struct RenderedFile {
     pub silent: bool,
     /// Samples beyond full scale that an integer format could not hold.
     pub clipped_samples: u64,
+    /// What is wrong with it, of what was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Flag>,
+    /// It lies in the quarantine folder for its flags, which its path shows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub quarantined: bool,
+    /// How far it lies behind its dry take, where that was measured and could be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<Offset>,
+}
+
+/// What was done to a take before the first device.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// Gain in dB; 0 where none was asked for.
+    pub gain_db: f64,
+    /// RMS in dBFS of the noise that was laid under it; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise_rms_dbfs: Option<f64>,
+    /// Its part of the recording, and both rates; absent where it is all of it at the render's rate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<TimeChange>,
+    /// Its loudness in LUFS as it went into the first device; absent where it is too short or silent to have one.
+    pub loudness_lufs: Option<f64>,
+    /// Its highest sample in dBFS, likewise; absent where all are 0.
+    pub peak_dbfs: Option<f64>,
+    /// Root of the mean square in dBFS, likewise.
+    pub rms_dbfs: Option<f64>,
+}
+
+/// A file that belongs to a take, as it was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AnnotationRecord {
+    /// Where it is; in a manifest, relative to the manifest's folder where it lies below it.
+    pub path: PathBuf,
+    /// Where it was taken from.
+    pub source: PathBuf,
+    /// BLAKE3 of what was written, in hex.
+    pub blake3: String,
+    /// Its times were rewritten; otherwise it is a copy.
+    pub rewritten: bool,
+    /// What happened to the time of what it describes.
+    pub change: TimeChange,
 }
 
 /// What was done to a file once it was known to its end.
@@ -160,6 +211,12 @@ pub struct Record {
     pub audio: AudioSettings,
     /// The job's seed.
     pub seed: u64,
+    /// Who the take is, where an input went through tones: the same for all tones and draws of it, and for it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<String>,
+    /// The takes that never part, by one text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_group: Option<String>,
     /// Name of the tone, where an input went through one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tone: Option<String>,
@@ -170,8 +227,14 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drawn: Vec<Drawn>,
     /// What the job says of the input.
-    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
-    pub metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Facts::is_empty")]
+    pub metadata: Facts,
+    /// What was done to the take before the first device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputRecord>,
+    /// Files that belong to the take, as they were written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<AnnotationRecord>,
     /// The measured file.
     pub file: RenderedFile,
     /// Every file that it depends on.

@@ -1,5 +1,6 @@
 //! One render, complete in itself.
 
+mod item;
 mod session;
 
 use std::path::PathBuf;
@@ -9,7 +10,10 @@ pub use audio::finish::{Ceiling, CeilingBy, Fade, Finish, Target, Trim};
 pub use audio::format::{Container, Depth, FileFormat};
 pub use audio::stream::ChannelPick;
 pub use audio::write::Broadcast;
-use presets::draw::{Drawn, Metadata};
+pub use item::{
+    Annotation, Checks, Facts, FlagPolicy, Gate, Item, MatchBy, NoiseKind, NoiseLevel, Segment, Take, TakeLevel,
+    TakeNoise, TimeChange,
+};
 use presets::{DeviceSetup, Link};
 use serde::{Deserialize, Serialize};
 pub use session::{
@@ -37,22 +41,12 @@ pub struct Task {
     /// What it is one of, where inputs go through tones. For people and for data sets; the key does not hold it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<Item>,
-}
-
-/// One draw of one input through one tone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Item {
-    /// Name of the tone.
-    pub tone: String,
-    /// The draw's number, from 0; absent where the tone draws nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub draw: Option<u64>,
-    /// What was drawn, in the order in which it was needed.
+    /// Files that belong to the take, and are written beside the outputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub drawn: Vec<Drawn>,
-    /// What is known of the input.
-    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
-    pub metadata: Metadata,
+    pub annotations: Vec<Annotation>,
+    /// What is looked at in what comes out.
+    #[serde(default, skip_serializing_if = "Checks::is_nothing")]
+    pub checks: Checks,
 }
 
 /// Rate and block size: part of a render's identity, since some plugins sound different under another block size.
@@ -91,9 +85,9 @@ impl Render {
 /// One recording through one chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToneRender {
-    /// The recording.
-    pub input: PathBuf,
-    /// Name of the tone.
+    /// What is played.
+    pub input: Take,
+    /// Name of the tone; empty where the take stays dry.
     pub tone: String,
     /// What it goes through, first to last.
     pub chain: Vec<Link>,
@@ -116,6 +110,9 @@ pub struct Output {
     /// What is done to it once it is known to its end.
     #[serde(default, skip_serializing_if = "Finish::is_nothing")]
     pub finish: Finish,
+    /// By which level it is made as loud as its dry take, before the ceiling; only where [`Finish::target`] is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub match_dry: Option<MatchBy>,
     /// The Broadcast Wave chunk to put in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bext: Option<Broadcast>,
@@ -179,7 +176,7 @@ fn is_silence(level: &f64) -> bool {
 /// One file that a result depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Its part: `input`, `midi`, `preset`, `asset`, `state`, `plugin`.
+    /// Its part: `input`, `midi`, `preset`, `asset`, `state`, `plugin`, `annotation`.
     pub role: String,
     /// Where it was found; `embedded:NAME` for files that are part of the program.
     pub path: String,

@@ -11,7 +11,6 @@ mod play;
 use std::collections::{BTreeMap, BTreeSet};
 
 use audio::device::Setup;
-use audio::stream::ChannelPick;
 use jobs::task::{Output, SessionRender, ToneRender};
 use mix::{Chain, Level, Source, Strip, StripId, TapPoint};
 use score::TempoMap;
@@ -43,7 +42,7 @@ pub(crate) fn tone(
 ) -> Result<Desk, BuildError> {
     let tempo = TempoMap::default();
     let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
-    let recording = play::recording(&tone.input, ChannelPick::All, 0, setup.sample_rate, &mut builder.built)?;
+    let recording = play::recording(&tone.input.file, tone.input.channels, 0, setup.sample_rate, &mut builder.built)?;
     let (frames, channels) = (recording.frames(), recording.channels());
     let site = Site { head: 0, name: "tone" };
     let source = Source::Recording(recording);

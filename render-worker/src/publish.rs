@@ -180,6 +180,9 @@ impl Unfinished {
             silent: levels.silent,
             finished,
             clipped_samples: written.clipped_samples,
+            flags: Vec::new(),
+            quarantined: false,
+            offset: None,
         };
         Ok((file, warnings))
     }

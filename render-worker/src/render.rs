@@ -120,6 +120,8 @@ fn attempt(
         files,
         devices: built.devices,
         stems_differ,
+        input: None,
+        annotations: Vec::new(),
         warnings,
         timings: Timings {
             load: (loaded - started).as_secs_f64(),

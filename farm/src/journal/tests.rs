@@ -11,6 +11,8 @@ fn rendered() -> Box<Rendered> {
         files: vec![],
         devices: vec![],
         stems_differ: None,
+        input: None,
+        annotations: Vec::new(),
         warnings,
         timings: Timings { load: 0.1, render: 2.5, write: 1e-7, process: 7, models_parsed: 1 },
         strict: Some(jobs::strict::Strict::Full),

@@ -40,6 +40,8 @@ fn rendered() -> Box<Rendered> {
         files: vec![],
         devices: vec![],
         stems_differ: None,
+        input: None,
+        annotations: Vec::new(),
         warnings: vec![],
         timings: Timings::default(),
         strict: None,

@@ -183,6 +183,8 @@ fn render(connection: &mut UnixStream, task: &Task, attempt: u32) {
         files: vec![],
         devices: vec![],
         stems_differ: None,
+        input: None,
+        annotations: Vec::new(),
         warnings: vec![],
         timings,
         strict: None,

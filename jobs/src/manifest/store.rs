@@ -5,13 +5,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use presets::draw::Metadata;
 use serde::Deserialize;
 
-use super::{Record, Rendered};
+use super::{AnnotationRecord, Record, Rendered};
 use crate::paths;
 use crate::plan::{Header, Plan};
-use crate::task::Task;
+use crate::task::{Facts, Task};
 use crate::whole;
 
 /// The manifest's name in its folder.
@@ -104,6 +103,10 @@ pub fn read(path: &Path) -> Result<Read, ManifestError> {
 
 /// The records of a finished task, one a file.
 pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32) -> Vec<Record> {
+    let item = task.item.as_ref();
+    let below = |path: &Path| PathBuf::from(paths::relative(path, &header.output_root));
+    let annotations: Vec<_> =
+        rendered.annotations.iter().map(|a| AnnotationRecord { path: below(&a.path), ..a.clone() }).collect();
     let outputs = task.outputs.iter().zip(&rendered.files);
     let record = |(output, file): (&crate::task::Output, &super::RenderedFile)| Record {
         tonemill: crate::FORMAT_VERSION,
@@ -116,10 +119,14 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
         format: output.format,
         audio: task.audio,
         seed: header.seed,
-        tone: task.item.as_ref().map(|item| item.tone.clone()),
-        draw: task.item.as_ref().and_then(|item| item.draw),
-        drawn: task.item.as_ref().map_or_else(Vec::new, |item| item.drawn.clone()),
-        metadata: task.item.as_ref().map_or_else(Metadata::new, |item| item.metadata.clone()),
+        take: item.map(|item| item.take.clone()),
+        source_group: item.map(|item| item.source_group.clone()),
+        tone: item.and_then(|item| item.tone.clone()),
+        draw: item.and_then(|item| item.draw),
+        drawn: item.map_or_else(Vec::new, |item| item.drawn.clone()),
+        metadata: item.map_or_else(Facts::new, |item| item.metadata.clone()),
+        input: rendered.input.clone(),
+        annotations: annotations.clone(),
         file: file.clone(),
         sources: task.sources.clone(),
         devices: rendered.devices.clone(),

@@ -14,7 +14,15 @@ use super::{Header, Options, Plan, outputs, session, songs, tones};
 use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::paths;
-use crate::task::{AudioSettings, Item, Output, Render, Source, Task};
+use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
+
+/// What a task of a job with inputs has beside its render and outputs.
+#[derive(Default)]
+pub(super) struct Beside {
+    pub item: Option<Item>,
+    pub annotations: Vec<Annotation>,
+    pub checks: Checks,
+}
 
 /// Everything that planning has at hand.
 pub(super) struct Builder<'a> {
@@ -138,17 +146,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds a task.
-    pub fn task(
-        &mut self,
-        label: String,
-        render: Render,
-        outputs: Vec<Output>,
-        sources: Vec<Source>,
-        item: Option<Item>,
-    ) {
-        let audio = self.audio();
-        let key = super::key::key(audio, &render, &outputs, &sources);
-        self.tasks.push(Task { number: self.tasks.len() as u32, label, key, audio, render, outputs, sources, item });
+    pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
+        let Beside { item, annotations, checks } = beside;
+        let (number, audio, key) = (self.tasks.len() as u32, self.audio(), String::new());
+        let mut task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
+        task.key = super::key::key(&task);
+        self.tasks.push(task);
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::ENGINE;
 use crate::hash::of_text;
-use crate::task::{AudioSettings, Output, Render, Source, Tempo, TrackSource};
+use crate::task::{Annotation, AudioSettings, Checks, Output, Render, Task, Tempo, TrackSource};
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -17,20 +17,33 @@ struct Content<'a> {
     render: &'a Render,
     outputs: Vec<Output>,
     sources: Vec<(&'a str, &'a str)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Annotation>,
+    #[serde(skip_serializing_if = "Checks::is_nothing")]
+    checks: &'a Checks,
 }
 
-/// The key of a render. Each path in it counts as the hash of what lies there.
-pub(super) fn key(audio: AudioSettings, render: &Render, outputs: &[Output], sources: &[Source]) -> String {
+/// The key of a task. Each path in it counts as the hash of what lies there.
+pub(super) fn key(task: &Task) -> String {
+    let Task { audio, render, outputs, sources, annotations, checks, .. } = task;
     let hashes: HashMap<&Path, &str> = sources.iter().map(|s| (Path::new(&s.path), s.blake3.as_str())).collect();
     let mut render = render.clone();
-    Substitute { hashes }.render(&mut render);
+    let substitute = Substitute { hashes };
+    substitute.render(&mut render);
+    let follow = |annotation: &Annotation| {
+        let mut source = annotation.source.clone();
+        substitute.path(&mut source);
+        Annotation { source, path: PathBuf::new(), ..annotation.clone() }
+    };
     let content = Content {
         engine: ENGINE,
-        audio,
+        audio: *audio,
         render: &render,
         // Where they lie is not what they hold.
         outputs: outputs.iter().map(|output| Output { path: PathBuf::new(), ..output.clone() }).collect(),
         sources: sources.iter().map(|s| (s.role.as_str(), s.blake3.as_str())).collect(),
+        annotations: annotations.iter().map(follow).collect(),
+        checks,
     };
     of_text(&serde_json::to_string(&content).expect("a render's maps have texts for keys"))
 }
@@ -49,7 +62,7 @@ impl Substitute<'_> {
         match render {
             Render::Tone(tone) => {
                 tone.tone.clear();
-                self.path(&mut tone.input);
+                self.path(&mut tone.input.file);
                 self.chain(&mut tone.chain);
             }
             Render::Session(session) => {

@@ -48,6 +48,7 @@ pub(super) fn output(
         sample_rate: rules.sample_rate,
         length,
         finish: Finish { target, ceiling, ..rules.finish },
+        match_dry: None,
         bext: rules.bext.clone(),
     })
 }

@@ -7,7 +7,7 @@ use presets::document::{Collector, Located, Place, did_you_mean, similar};
 use presets::file::PlacedLink;
 use score::{Change, TempoMap, ToChannels};
 
-use super::build::Builder;
+use super::build::{Beside, Builder};
 use super::devices::{Frozen, Signal};
 use super::moves::{self, Clock, NotesOf};
 use super::outputs;
@@ -110,7 +110,7 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
         };
         files.push(output);
     }
-    builder.task(naming.label, Render::Session(render), files, sources.into_vec(), None);
+    builder.task(naming.label, Render::Session(render), files, sources.into_vec(), Beside::default());
 }
 
 /// Whether the parts fit together: there is a track, sidechains and outputs name what there is, nobody hears himself.

@@ -100,7 +100,7 @@ fn a_plan_holds_ids_numbers_and_absolute_paths_only() {
     bench.write("tones/loud.yaml", "tonemill: 1\nchain: [{ clap: Fuzz, params: { Drive: 40 %, Tone: 3 } }]\n");
     let plan = bench.plan(TONES).unwrap();
     let Render::Tone(tone) = &plan.tasks[2].render else { panic!("a tone is planned") };
-    assert_eq!(tone.input, bench.path("di/a.wav"));
+    assert_eq!(tone.input.file, bench.path("di/a.wav"));
     let plugin = bench.path("plugins/Fuzz.clap").to_str().unwrap().to_owned();
     assert_eq!(
         presets::devices(&tone.chain)[0].device,

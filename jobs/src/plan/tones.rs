@@ -9,7 +9,7 @@ use presets::document::{Located, Place, did_you_mean, similar};
 use presets::draw::{Datum, Metadata};
 use presets::template::{DrawContext, ToneTemplate};
 
-use super::build::Builder;
+use super::build::{Beside, Builder};
 use super::devices::Signal;
 use super::draws::{Hands, Tone};
 use super::outputs;
@@ -18,7 +18,7 @@ use crate::file::tones::MOST_DRAWS;
 use crate::file::{Draws, InputForm, ToneForm, TonesForm};
 use crate::glob::Glob;
 use crate::paths;
-use crate::task::{Deliver, Item, Render, Source, ToneRender};
+use crate::task::{Deliver, Facts, Item, Render, Source, Take, ToneRender};
 
 /// Most tasks of a job.
 const MOST_TASKS: u64 = 10_000_000;
@@ -30,9 +30,19 @@ struct Input {
     captures: BTreeMap<String, String>,
     /// Who it is to random draws: its path below its pattern's folder. Where that folder lies does not matter.
     identity: String,
+    /// All that is known of it.
+    facts: Facts,
+    /// What of that draws can ask for.
     metadata: Metadata,
     shape: Shape,
     source: Source,
+}
+
+impl Input {
+    /// What tells it from all other inputs of the job.
+    fn take(&self) -> String {
+        if self.group.is_empty() { self.identity.clone() } else { format!("{}:{}", self.group, self.identity) }
+    }
 }
 
 pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
@@ -84,18 +94,23 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
         sources.add(input.source.clone());
         sources.extend(&used);
         let item = Item {
-            tone: tone.name.clone(),
+            take: input.take(),
+            source_group: input.take(),
+            tone: Some(tone.name.clone()),
             draw: drawn.then_some(number),
             drawn: tone.template().drawn(&resolved),
-            metadata: input.metadata.clone(),
+            metadata: input.facts.clone(),
         };
-        let render =
-            Render::Tone(ToneRender { input: input.path.clone(), tone: tone.name.clone(), chain: resolved.chain });
+        let render = Render::Tone(ToneRender {
+            input: Take::whole(input.path.clone()),
+            tone: tone.name.clone(),
+            chain: resolved.chain,
+        });
         let label = match count {
             1 => format!("{}, \"{}\"", input.stem, tone.name),
             _ => format!("{}, \"{}\", draw {number}", input.stem, tone.name),
         };
-        builder.task(label, render, vec![output], sources.into_vec(), Some(item));
+        builder.task(label, render, vec![output], sources.into_vec(), Beside { item: Some(item), ..Beside::default() });
     }
 }
 
@@ -162,15 +177,26 @@ fn find_inputs(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Input> {
         let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         let identity = found.path.strip_prefix(&root).unwrap_or(&found.path);
         let identity = identity.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
-        let mut metadata: Metadata =
-            found.captures.iter().map(|(name, text)| (name.clone(), Datum::Text(text.clone()))).collect();
+        let mut facts: Facts = found.captures.iter().map(|(name, text)| (name.clone(), text.clone().into())).collect();
         if !form.group.is_empty() {
-            metadata.entry("group".to_owned()).or_insert_with(|| Datum::Text(form.group.clone()));
+            facts.entry("group".to_owned()).or_insert_with(|| form.group.clone().into());
         }
+        let metadata = drawable(&facts);
         let (group, captures) = (form.group.clone(), found.captures);
-        inputs.push(Input { path, stem, group, captures, identity, metadata, shape, source });
+        inputs.push(Input { path, stem, group, captures, identity, facts, metadata, shape, source });
     }
     inputs
+}
+
+/// What draws can ask for: texts, numbers, and yes or no.
+fn drawable(facts: &Facts) -> Metadata {
+    let datum = |value: &serde_json::Value| match value {
+        serde_json::Value::Bool(boolean) => Some(Datum::Boolean(*boolean)),
+        serde_json::Value::Number(number) => number.as_f64().map(Datum::Number),
+        serde_json::Value::String(text) => Some(Datum::Text(text.clone())),
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+    };
+    facts.iter().filter_map(|(name, value)| Some((name.clone(), datum(value)?))).collect()
 }
 
 fn find_tones(builder: &mut Builder<'_>, form: &ToneForm) -> Vec<Tone> {

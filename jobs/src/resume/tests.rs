@@ -1,7 +1,9 @@
 use super::*;
 use crate::manifest::{Rendered, RenderedFile, Timings, records};
 use crate::plan::Header;
-use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Render, Task, ToneRender};
+use crate::task::{
+    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Render, Take, Task, ToneRender,
+};
 
 /// Files by path, with their sizes.
 #[derive(Default)]
@@ -26,6 +28,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         length: Length::Match,
         sample_rate: None,
         finish: Finish::default(),
+        match_dry: None,
         bext: None,
     };
     let task = Task {
@@ -33,10 +36,12 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         label: "t".into(),
         key: "key".into(),
         audio: AudioSettings::standard(),
-        render: Render::Tone(ToneRender { input: "/in.wav".into(), tone: "t".into(), chain: Vec::new() }),
+        render: Render::Tone(ToneRender { input: Take::whole("/in.wav".into()), tone: "t".into(), chain: Vec::new() }),
         outputs: outputs.iter().map(output).collect(),
         sources: Vec::new(),
         item: None,
+        annotations: Vec::new(),
+        checks: Default::default(),
     };
     let header = Header {
         tonemill: 1,
@@ -74,6 +79,8 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
         files,
         devices: Vec::new(),
         stems_differ: None,
+        input: None,
+        annotations: Vec::new(),
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,

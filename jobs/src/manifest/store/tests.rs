@@ -3,7 +3,9 @@ use std::path::Path;
 use super::*;
 use crate::file::Collision;
 use crate::manifest::{RenderedFile, Timings};
-use crate::task::{AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, ToneRender};
+use crate::task::{
+    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, Take, ToneRender,
+};
 
 fn format() -> FileFormat {
     FileFormat { container: Container::Wav, depth: Depth::Int24 }
@@ -15,7 +17,7 @@ fn plan(names: &[&str]) -> Plan {
         label: (*name).to_owned(),
         key: format!("key {name}"),
         audio: AudioSettings::standard(),
-        render: Render::Tone(ToneRender { input: "/in.wav".into(), tone: "t".into(), chain: Vec::new() }),
+        render: Render::Tone(ToneRender { input: Take::whole("/in.wav".into()), tone: "t".into(), chain: Vec::new() }),
         outputs: vec![Output {
             path: Path::new("/out").join(name),
             deliver: Deliver::Mix,
@@ -23,10 +25,13 @@ fn plan(names: &[&str]) -> Plan {
             length: Length::Match,
             sample_rate: None,
             finish: Finish::default(),
+            match_dry: None,
             bext: None,
         }],
         sources: Vec::new(),
         item: None,
+        annotations: Vec::new(),
+        checks: Default::default(),
     };
     let header = Header {
         tonemill: 1,
@@ -62,6 +67,8 @@ fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
         files: vec![file],
         devices: Vec::new(),
         stems_differ: None,
+        input: None,
+        annotations: Vec::new(),
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,

@@ -65,9 +65,9 @@ fn each_draw_is_a_task_with_values_of_its_own() {
         assert_eq!(set.keys().collect::<Vec<_>>(), ["#11", "#12", "#14"], "parameters are ids");
         assert!((0.2..=0.6).contains(&set["#11"]) && (5.0..=10.0).contains(&set["#12"]) && set["#14"] == 0.5);
         assert!(!seen.contains(&set), "values came twice: {set:?}");
-        let Item { tone, draw, drawn, metadata } = item(task);
-        assert_eq!((tone.as_str(), *draw), ("drawn", Some(index as u64 % 4)));
-        assert_eq!(metadata["id"], Datum::Text(if index < 4 { "a" } else { "b" }.into()));
+        let Item { tone, draw, drawn, metadata, .. } = item(task);
+        assert_eq!((tone.as_deref(), *draw), (Some("drawn"), Some(index as u64 % 4)));
+        assert_eq!(metadata["id"], if index < 4 { "a" } else { "b" });
         assert_eq!(drawn.iter().map(|d| d.parameter.as_str()).collect::<Vec<_>>(), ["Drive", "Tone"]);
         let DrawnValue::Text(percent) = &drawn[0].value else { panic!("the record keeps the unit: {drawn:?}") };
         let percent: f64 = percent.strip_suffix(" %").unwrap().parse().unwrap();
