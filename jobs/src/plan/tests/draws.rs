@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use presets::draw::{Datum, DrawnValue};
+use presets::draw::DrawnValue;
 use presets::{Asset, Value};
 
 use super::bench::Bench;
@@ -212,7 +212,7 @@ fn a_tone_without_draws_is_one_task_and_a_grid_as_many_as_it_has_combinations() 
         bench("{ clap: Fuzz, params: { Drive: { grid: [0.1, 0.2, 0.3] }, Tone: { grid: { steps: [0, 10, 5] } } } }");
     tone(&bench, "plain", "{ gain: 1 }");
     let plan = bench.plan(&JOB.replace("draws: 4", "draws: grid")).unwrap();
-    let of = |tone: &str| plan.tasks.iter().filter(|task| item(task).tone == tone).collect::<Vec<_>>();
+    let of = |tone: &str| plan.tasks.iter().filter(|task| item(task).tone.as_deref() == Some(tone)).collect::<Vec<_>>();
     assert_eq!((of("drawn").len(), of("plain").len()), (18, 2));
     let mut pairs: Vec<_> =
         of("drawn")[..9].iter().map(|task| (settings(task, 0)["#11"], settings(task, 0)["#12"])).collect();
