@@ -28,9 +28,9 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
     }
     let mut hashes = Hashes::default();
     let mut seen = HashSet::new();
-    for source in plan.tasks.iter().flat_map(|task| &task.sources) {
+    for source in plan.tasks.iter().flat_map(|task| task.sources) {
         // What is part of the program is what it was, since the program is.
-        if source.path.starts_with("embedded:") || !seen.insert((&source.path, &source.blake3)) {
+        if source.path.starts_with("embedded:") || !seen.insert((source.path.clone(), source.blake3.clone())) {
             continue;
         }
         let now = hashes

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use farm::journal;
+use farm::journal::{self, Finished};
 use jobs::manifest::{self, FILE_NAME, Record};
 use jobs::plan::Plan;
-use jobs::task::Task;
 
 use crate::Trouble;
 use crate::verdicts::Verdicts;
@@ -33,7 +32,7 @@ impl<'a> Known<'a> {
         let state = folder.join(STATE);
         let (records, changed) = (read.records, read.torn);
         let mut known = Known { plan, verdicts, folder, state, records, begun: HashSet::new(), changed };
-        known.add_finished(&plan.tasks)?;
+        known.add_finished()?;
         Ok(known)
     }
 
@@ -47,17 +46,29 @@ impl<'a> Known<'a> {
     }
 
     /// Takes over what the journals say of runs that no manifest holds yet. Who wrote a file last counts.
-    pub(crate) fn add_finished(&mut self, tasks: &[Task]) -> Result<(), Trouble> {
+    pub(crate) fn add_finished(&mut self) -> Result<(), Trouble> {
         let journal = journal::read_all(&self.state).map_err(Trouble::input)?;
         self.begun.extend(journal.started_outputs);
-        let by_path: HashMap<&Path, &Task> =
-            tasks.iter().flat_map(|task| task.outputs.iter().map(move |o| (o.path.as_path(), task))).collect();
+        if journal.last_writers.is_empty() {
+            return Ok(());
+        }
         // Files under numbered names are none of the plan's; their key tells what they are.
-        let by_key: HashMap<&str, &Task> = tasks.iter().map(|task| (task.key.as_str(), task)).collect();
+        let keys: HashSet<&str> = journal.finished.iter().map(|finished| finished.key.as_str()).collect();
+        let mut by_key: HashMap<String, usize> = HashMap::new();
+        let mut by_path: HashMap<PathBuf, (usize, String)> = HashMap::new();
+        for (index, task) in self.plan.tasks.outlines().enumerate().filter(|(_, task)| keys.contains(&*task.key)) {
+            by_path.extend(task.outputs.into_iter().map(|output| (output.path, (index, task.key.clone()))));
+            by_key.insert(task.key, index);
+        }
+        let owner = |path: &Path, key: &str| {
+            let own = by_path.get(path).filter(|(_, own)| own == key).map(|(index, _)| *index);
+            own.or_else(|| by_key.get(key).copied())
+        };
         let mut records: BTreeMap<PathBuf, Record> = BTreeMap::new();
         for record in std::mem::take(&mut self.records) {
             records.insert(self.folder.join(&record.path), record);
         }
+        let mut news: Vec<(usize, &PathBuf, &Finished)> = Vec::new();
         for (path, writer) in &journal.last_writers {
             let Some(finished) = writer.map(|index| &journal.finished[index]) else {
                 // An attempt was broken off, maybe between the file's renaming and the word that it was done.
@@ -67,25 +78,24 @@ impl<'a> Known<'a> {
                 }
                 continue;
             };
-            let owner = by_path.get(path.as_path()).filter(|task| task.key == finished.key);
-            let task = owner.or_else(|| by_key.get(finished.key.as_str()));
-            let new = task.map(|task| {
-                let mut record = manifest::records(&self.plan.header, task, &finished.rendered, finished.attempts)
-                    .into_iter()
-                    .find(|record| self.folder.join(&record.path) == *path)?;
-                self.verdicts.annotate(task, &mut record);
-                Some(record)
-            });
             let written = finished.rendered.files.iter().find(|file| file.path == *path);
             let same = |old: &Record| old.key == finished.key && written.is_some_and(|f| f.blake3 == old.file.blake3);
             if records.get(path).is_some_and(same) {
                 continue;
             }
             self.changed = true;
-            match new.flatten() {
-                Some(record) => records.insert(path.clone(), record),
-                None => records.remove(path),
-            };
+            records.remove(path);
+            news.extend(owner(path, &finished.key).map(|index| (index, path, finished)));
+        }
+        // In the order of the plan, in which its tasks are quickly at hand.
+        news.sort_by_key(|(index, ..)| *index);
+        for (index, path, finished) in news {
+            let task = self.plan.tasks.get(index);
+            let made = manifest::records(&self.plan.header, &task, &finished.rendered, finished.attempts);
+            if let Some(mut record) = made.into_iter().find(|record| self.folder.join(&record.path) == *path) {
+                self.verdicts.annotate(&task, &mut record);
+                records.insert(path.clone(), record);
+            }
         }
         self.records = manifest::merge(Vec::new(), records.into_values().collect(), self.plan);
         Ok(())

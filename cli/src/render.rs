@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use farm::{Run, StopReason, Summary};
 use jobs::plan::{Options, Plan};
+use jobs::queue::{Left, Queue};
 use jobs::resume::{self, Decision, Disk};
-use jobs::task::Task;
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::examine::InWorker;
@@ -56,7 +57,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let workers = workers.min(left.len());
     let mut show = Show::new(&left, arguments.json, workers);
     let run = Run {
-        tasks: left.clone(),
+        tasks: left,
         workers,
         command: workers::command(&arguments.process)?,
         limits: workers::limits(&arguments.process),
@@ -65,26 +66,26 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();
     let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
-    known.add_finished(&left)?;
+    known.add_finished()?;
     let manifest = known.write()?;
     show.end(&summary, kept, &manifest);
     Ok(status(&summary))
 }
 
 /// The tasks of a plan that are left to do, with the outputs that they get.
-fn left(plan: &Plan, known: &Known<'_>) -> Result<Vec<Task>, Trouble> {
+fn left(plan: &Plan, known: &Known<'_>) -> Result<Queue, Trouble> {
     let decisions = resume::decide(plan, known.records(), known.begun(), &Disk);
     let mut left = Vec::new();
     let mut refused = Vec::new();
-    for (task, decision) in plan.tasks.iter().zip(decisions) {
+    for (index, decision) in (0..).zip(decisions) {
         match decision {
             Decision::Skip => {}
-            Decision::Render(outputs) => left.push(Task { outputs, ..task.clone() }),
+            Decision::Render(number) => left.push(Left { index, number }),
             Decision::Refuse(refusal) => refused.push(refusal.to_string()),
         }
     }
     if refused.is_empty() {
-        return Ok(left);
+        return Ok(Queue::new(Arc::clone(&plan.tasks), left));
     }
     let more = refused.len().saturating_sub(MOST_REFUSALS);
     refused.truncate(MOST_REFUSALS);

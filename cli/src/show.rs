@@ -9,7 +9,7 @@ use farm::{FarmEvent, Summary};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jobs::catalogue::Found;
 use jobs::manifest::Rendered;
-use jobs::task::Task;
+use jobs::queue::Queue;
 
 /// Steps of the bar for one task.
 const STEPS: u64 = 1000;
@@ -27,15 +27,15 @@ pub(crate) struct Show {
     bytes: u64,
     /// Seconds of audio that were written, each task's longest file once.
     audio_seconds: f64,
-    rates: HashMap<u32, f64>,
+    /// Frames a second that all tasks render at.
+    rate: f64,
     /// How far each running task is, in steps.
     running: HashMap<u32, u64>,
 }
 
 impl Show {
-    pub(crate) fn new(left: &[Task], json: bool, workers: usize) -> Show {
+    pub(crate) fn new(left: &Queue, json: bool, workers: usize) -> Show {
         let bar = bar(left.len() as u64 * STEPS);
-        let rates = left.iter().map(|task| (task.number, task.audio.sample_rate.hz())).collect();
         Show {
             bar,
             json,
@@ -47,7 +47,7 @@ impl Show {
             files: 0,
             bytes: 0,
             audio_seconds: 0.0,
-            rates,
+            rate: left.get(0).audio.sample_rate.hz(),
             running: HashMap::new(),
         }
     }
@@ -106,7 +106,7 @@ impl Show {
         self.files += rendered.files.len();
         self.bytes += rendered.files.iter().map(|file| file.bytes).sum::<u64>();
         let frames = rendered.files.iter().map(|file| file.frames).max().unwrap_or(0);
-        let seconds = self.rates.get(&task).map_or(0.0, |rate| frames as f64 / rate);
+        let seconds = frames as f64 / self.rate;
         self.audio_seconds += seconds;
         if self.bar.is_none() {
             let files = count(rendered.files.len(), "file");

@@ -1,6 +1,6 @@
 //! What stored verdicts mean for a render.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use jobs::hash::Hashes;
 use jobs::manifest::Record;
@@ -13,11 +13,14 @@ use crate::{Trouble, cache};
 
 /// The verdicts about the devices of a plan.
 pub(crate) struct Verdicts {
-    /// By task: one place a device, in the order of [`jobs::task::Render::devices`].
-    by_task: HashMap<u32, Vec<Option<Summary>>>,
+    /// By device, as it is set. Those that no verdict is about are left out.
+    known: HashMap<String, Summary>,
     warnings: Vec<String>,
     refusals: Vec<String>,
 }
+
+/// Devices that are refused by name; a data set may set each of a million differently.
+const MOST_REFUSED: usize = 20;
 
 /// The store in the user's cache folder.
 pub(crate) fn store() -> Result<Store, Trouble> {
@@ -34,24 +37,30 @@ pub(crate) fn of(setup: &DeviceSetup, audio: AudioSettings, hashes: &mut Hashes,
 impl Verdicts {
     /// Looks up every device of a plan. Without a cache folder no device has a verdict.
     pub(crate) fn of(plan: &Plan) -> Verdicts {
-        let mut verdicts = Verdicts { by_task: HashMap::new(), warnings: Vec::new(), refusals: Vec::new() };
+        let mut verdicts = Verdicts { known: HashMap::new(), warnings: Vec::new(), refusals: Vec::new() };
         let mut store = store().ok();
         let mut hashes = Hashes::default();
-        let mut known: HashMap<String, Option<Verdict>> = HashMap::new();
-        let mut told = BTreeSet::new();
-        for task in &plan.tasks {
-            let mut summaries = Vec::new();
+        let mut told: HashSet<u128> = HashSet::new();
+        let mut more = 0;
+        for task in plan.tasks.iter() {
             for setup in task.render.devices() {
-                let written = serde_json::to_string(&(setup, task.audio)).expect("a setup has texts for keys");
-                let verdict = known
-                    .entry(written.clone())
-                    .or_insert_with(|| store.as_mut().and_then(|store| of(setup, task.audio, &mut hashes, store)));
-                if told.insert(written) {
-                    verdicts.weigh(setup, verdict.as_ref());
+                let written = written(setup, task.audio);
+                let hash = blake3::hash(written.as_bytes());
+                if !told.insert(u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes"))) {
+                    continue;
                 }
-                summaries.push(verdict.as_ref().map(Verdict::summary));
+                let verdict = store.as_mut().and_then(|store| of(setup, task.audio, &mut hashes, store));
+                match &verdict {
+                    None if verdicts.refusals.len() >= MOST_REFUSED => {
+                        more += usize::from(!is_builtin(setup));
+                    }
+                    _ => verdicts.weigh(setup, verdict.as_ref()),
+                }
+                verdicts.known.extend(verdict.map(|verdict| (written, verdict.summary())));
             }
-            verdicts.by_task.insert(task.number, summaries);
+        }
+        if more > 0 {
+            verdicts.refusals.push(format!("... and {more} more devices that were never probed as they are set here"));
         }
         verdicts.warnings.extend(store.as_mut().and_then(Store::take_warning));
         verdicts
@@ -60,7 +69,7 @@ impl Verdicts {
     fn weigh(&mut self, setup: &DeviceSetup, verdict: Option<&Verdict>) {
         let Some(verdict) = verdict else {
             // What is built in is part of this program, and its tests hold it to equal runs.
-            if !matches!(setup.device.kind(), DeviceKind::Builtin(_)) {
+            if !is_builtin(setup) {
                 let spec = spec::display(setup);
                 self.refusals.push(format!(
                     "{spec} was never probed as it is set here. Probe it: tonemill plugins probe '{}'",
@@ -105,9 +114,20 @@ impl Verdicts {
 
     /// Puts what the manifest repeats into a record of a task.
     pub(crate) fn annotate(&self, task: &Task, record: &mut Record) {
-        let Some(summaries) = self.by_task.get(&task.number) else { return };
-        for (device, summary) in record.devices.iter_mut().zip(summaries) {
-            device.verdict = *summary;
+        if self.known.is_empty() {
+            return;
+        }
+        for (device, setup) in record.devices.iter_mut().zip(task.render.devices()) {
+            device.verdict = self.known.get(&written(setup, task.audio)).copied();
         }
     }
+}
+
+/// A device as it is set, as one text.
+fn written(setup: &DeviceSetup, audio: AudioSettings) -> String {
+    serde_json::to_string(&(setup, audio)).expect("a setup has texts for keys")
+}
+
+fn is_builtin(setup: &DeviceSetup) -> bool {
+    matches!(setup.device.kind(), DeviceKind::Builtin(_))
 }

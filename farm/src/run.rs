@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jobs::message::{ToWorker, encode_frame};
-use jobs::task::Task;
+use jobs::queue::Queue;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ const WAITING: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Run {
     /// What is to be done, in the order in which it shall begin.
-    pub tasks: Vec<Task>,
+    pub tasks: Queue,
     /// Worker processes at once; at least one is used.
     pub workers: usize,
     /// How a worker is started.
@@ -267,9 +267,10 @@ impl Doing<'_> {
 
     /// Removes what broken-off attempts have left under temporary names. No worker is left that could write there.
     fn remove_half_files(&mut self) {
-        let outputs = self.supervisor.begun_tasks().flat_map(|task| &task.outputs);
         let mut problems = Vec::new();
-        for partial in outputs.map(|output| jobs::task::partial_path(&output.path)) {
+        let paths =
+            self.supervisor.unfinished_tasks().flat_map(|task| task.paths().map(Path::to_owned).collect::<Vec<_>>());
+        for partial in paths.map(|path| jobs::task::partial_path(&path)) {
             match std::fs::remove_file(&partial) {
                 Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     problems.push(format!("the half-written {} cannot be removed: {error}", partial.display()));

@@ -7,11 +7,12 @@
 //! of a fresh process.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jobs::message::{FromWorker, Phase, ToWorker};
-use jobs::task::Task;
+use jobs::queue::Queue;
+use jobs::task::{AudioSettings, Task};
 
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::exit::Exit;
@@ -84,9 +85,9 @@ pub(crate) enum Action {
 pub(crate) struct Supervisor {
     limits: Limits,
     slots: usize,
-    tasks: Vec<Task>,
-    /// Attempts begun, by task.
-    begun: Vec<u32>,
+    tasks: Queue,
+    /// Attempts begun, by task, and whether one of them has finished.
+    begun: Vec<(u32, bool)>,
     /// Tasks not yet begun, and tasks that need another attempt, by index.
     fresh: VecDeque<usize>,
     retries: VecDeque<usize>,
@@ -146,17 +147,33 @@ enum Debt {
 #[derive(Debug)]
 struct Attempt {
     index: usize,
+    task: Identity,
     number: u32,
     watch: Watch,
 }
 
+/// What is told of a task.
+#[derive(Clone, Debug)]
+struct Identity {
+    number: u32,
+    label: String,
+    key: String,
+    audio: AudioSettings,
+}
+
+impl Identity {
+    fn of(task: &Task) -> Identity {
+        Identity { number: task.number, label: task.label.clone(), key: task.key.clone(), audio: task.audio }
+    }
+}
+
 impl Supervisor {
     /// Takes over the tasks in the order in which they shall begin.
-    pub fn new(tasks: Vec<Task>, slots: usize, limits: Limits) -> Supervisor {
+    pub fn new(tasks: Queue, slots: usize, limits: Limits) -> Supervisor {
         Supervisor {
             limits,
             slots: slots.max(1),
-            begun: vec![0; tasks.len()],
+            begun: vec![(0, false); tasks.len()],
             fresh: (0..tasks.len()).collect(),
             tasks,
             retries: VecDeque::new(),
@@ -214,9 +231,10 @@ impl Supervisor {
         workers.chain(drain).chain(start).min()
     }
 
-    /// The tasks that were begun, finished or not.
-    pub fn begun_tasks(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.iter().zip(&self.begun).filter(|(_, begun)| **begun > 0).map(|(task, _)| task)
+    /// The tasks that were begun and not finished.
+    pub fn unfinished_tasks(&self) -> impl Iterator<Item = Task> {
+        let unfinished = |(_, (begun, finished)): &(usize, &(u32, bool))| *begun > 0 && !finished;
+        self.begun.iter().enumerate().filter(unfinished).map(|(index, _)| self.tasks.get(index))
     }
 
     /// No worker runs, and none will.
@@ -234,7 +252,7 @@ impl Supervisor {
             }
             Stage::Settling { .. } | Stage::Ending { debt: Debt::Nothing, .. } => return None,
         };
-        Some(format!("{}-{}.txt", self.tasks[attempt.index].number, attempt.number))
+        Some(format!("{}-{}.txt", attempt.task.number, attempt.number))
     }
 
     /// How the run ended. Call when it [is over](Self::is_over).
@@ -244,7 +262,7 @@ impl Supervisor {
             finished: self.finished,
             remaining: u32::try_from(self.tasks.len() - settled).expect("task numbers are 32 bits wide"),
             failed: self.failed,
-            attempts: self.begun.iter().sum(),
+            attempts: self.begun.iter().map(|(begun, _)| begun).sum(),
             stopped: self.stopped,
             journal,
         }
@@ -278,7 +296,7 @@ impl Supervisor {
 
     fn start_failed(&mut self, now: Time, index: usize, cause: Cause, remains: Remains) {
         // Not the task's fault: it goes back to where it was taken from.
-        match self.begun[index] {
+        match self.begun[index].0 {
             0 => self.fresh.push_front(index),
             _ => self.retries.push_front(index),
         }
@@ -320,19 +338,20 @@ impl Supervisor {
             (Stage::Settling { .. }, other) => self.on_nonsense(id, format!("{} after its answer", kind(&other))),
             (Stage::Rendering(attempt), FromWorker::Phase { phase, device }) => {
                 attempt.watch.on_phase(now, phase, device.clone());
-                let task = self.tasks[attempt.index].number;
+                let task = attempt.task.number;
                 self.tell(FarmEvent::Phase { task, phase, device });
             }
             (Stage::Rendering(attempt), FromWorker::Progress { done, total }) => {
                 attempt.watch.on_progress(now, done);
-                let task = self.tasks[attempt.index].number;
+                let task = attempt.task.number;
                 self.tell(FarmEvent::Progress { task, done, total });
             }
             (Stage::Rendering(attempt), FromWorker::Finished { rendered }) => {
-                let (index, attempts) = (attempt.index, attempt.number);
+                let attempts = attempt.number;
+                let Identity { number: task, label, key, .. } = attempt.task.clone();
+                self.begun[attempt.index].1 = true;
                 worker.answered += 1;
-                worker.previous = Some(self.tasks[index].number);
-                let (task, label, key) = self.identity(index);
+                worker.previous = Some(task);
                 self.finished += 1;
                 self.in_a_row = 0;
                 self.blamed.clear();
@@ -357,21 +376,20 @@ impl Supervisor {
         }
     }
 
-    fn identity(&self, index: usize) -> (u32, String, String) {
-        let task = &self.tasks[index];
-        (task.number, task.label.clone(), task.key.clone())
-    }
-
     fn begin(&mut self, now: Time, id: WorkerId, index: usize) {
-        self.begun[index] += 1;
-        let attempt = self.begun[index];
-        let task = &self.tasks[index];
-        let (number, label, key) = (task.number, task.label.clone(), task.key.clone());
-        let outputs = task.outputs.iter().map(|output| output.path.clone()).collect();
+        let task = self.tasks.get(index);
+        self.begun[index].0 += 1;
+        let attempt = self.begun[index].0;
+        let identity = Identity::of(&task);
+        let Identity { number, label, key, .. } = identity.clone();
+        let outputs = task.paths().map(Path::to_owned).collect();
         self.actions.push(Action::Write(Box::new(Entry::Started { task: number, key, attempt, outputs })));
-        self.actions.push(Action::Send(id, ToWorker::Render { attempt, task: Box::new(task.clone()) }));
+        self.actions.push(Action::Send(id, ToWorker::Render { attempt, task: Box::new(task) }));
         self.tell(FarmEvent::Started { task: number, label, attempt, worker: id });
-        self.set_stage(id, Stage::Rendering(Attempt { index, number: attempt, watch: Watch::new(now) }));
+        self.set_stage(
+            id,
+            Stage::Rendering(Attempt { index, task: identity, number: attempt, watch: Watch::new(now) }),
+        );
     }
 
     fn may_go_on(&self, id: WorkerId) -> bool {
@@ -471,7 +489,7 @@ impl Supervisor {
     }
 
     fn attempt_failed(&mut self, now: Time, attempt: Attempt, previous: Option<u32>, cause: Cause, remains: Remains) {
-        let (task, label, key) = self.identity(attempt.index);
+        let Identity { number: task, label, key, .. } = attempt.task.clone();
         let mishap = self.mishap(&attempt, cause, remains);
         let refusal = match &mishap.cause {
             Cause::Refused { failure } if failure.stop_run => Some(failure.clone()),
@@ -506,7 +524,7 @@ impl Supervisor {
 
     fn mishap(&self, attempt: &Attempt, cause: Cause, remains: Remains) -> Mishap {
         let watch = &attempt.watch;
-        let rate = self.tasks[attempt.index].audio.sample_rate;
+        let rate = attempt.task.audio.sample_rate;
         let (phase, device, at_seconds) = match &cause {
             Cause::Refused { failure } => (Some(failure.phase), failure.device.clone(), failure.at_seconds),
             _ => {

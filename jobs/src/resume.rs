@@ -8,15 +8,16 @@ use crate::file::Collision;
 use crate::manifest::Record;
 use crate::paths;
 use crate::plan::Plan;
-use crate::task::Output;
+use crate::plan::{Outline, OutputOutline};
+use crate::task::Task;
 
 /// What is done about one task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// All its files stand and were made from the same things.
     Skip,
-    /// It is rendered, into these files: the task's own, or numbered ones.
-    Render(Vec<Output>),
+    /// It is rendered, into its own files or, where these are taken, into those with this number behind their names.
+    Render(Option<u32>),
     /// It cannot be rendered without losing something.
     Refuse(Refusal),
 }
@@ -67,23 +68,26 @@ pub fn decide(plan: &Plan, records: &[Record], started: &HashSet<PathBuf>, stand
     let root = &plan.header.output_root;
     let records: HashMap<&str, &Record> = records.iter().map(|r| (r.path.as_str(), r)).collect();
     let record = |path: &Path| records.get(paths::relative(path, root).as_str()).copied();
-    let mut taken: HashSet<PathBuf> = plan.tasks.iter().flat_map(|t| &t.outputs).map(|o| o.path.clone()).collect();
-    let decide = |task: &crate::task::Task| {
+    let mut taken: HashSet<PathBuf> = match plan.header.collision {
+        Collision::Increment => plan.tasks.outlines().flat_map(|task| task.outputs).map(|output| output.path).collect(),
+        Collision::Skip | Collision::Overwrite | Collision::Error => HashSet::new(),
+    };
+    let decide = |task: Outline| {
         let outputs = &task.outputs;
         let first = |wanted: &dyn Fn(&Path) -> bool| {
             outputs.iter().map(|o| &o.path).find(|path| standing.size(path).is_some() && wanted(path)).cloned()
         };
-        let same = |output: &Output| {
+        let same = |output: &OutputOutline| {
             let size = standing.size(&output.path);
             size.is_some() && record(&output.path).is_some_and(|r| r.key == task.key && Some(r.file.bytes) == size)
         };
         match plan.header.collision {
-            Collision::Overwrite => Decision::Render(outputs.clone()),
+            Collision::Overwrite => Decision::Render(None),
             // What an interrupted run of this very job has made or begun is no collision: the run goes on.
             Collision::Error if !outputs.is_empty() && outputs.iter().all(same) => Decision::Skip,
             Collision::Error => match first(&|path| !started.contains(path)) {
                 Some(path) => Decision::Refuse(Refusal::Stands { path }),
-                None => Decision::Render(outputs.clone()),
+                None => Decision::Render(None),
             },
             Collision::Skip => {
                 if outputs.iter().all(same) {
@@ -91,28 +95,32 @@ pub fn decide(plan: &Plan, records: &[Record], started: &HashSet<PathBuf>, stand
                 }
                 match first(&|path| record(path).is_none() && !started.contains(path)) {
                     Some(path) => Decision::Refuse(Refusal::NotOurs { path }),
-                    None => Decision::Render(outputs.clone()),
+                    None => Decision::Render(None),
                 }
             }
             Collision::Increment => match first(&|_| true) {
-                None => Decision::Render(outputs.clone()),
-                Some(_) => Decision::Render(numbered(outputs, &mut taken, standing)),
+                None => Decision::Render(None),
+                Some(_) => Decision::Render(Some(free_number(outputs, &mut taken, standing))),
             },
         }
     };
-    plan.tasks.iter().map(decide).collect()
+    plan.tasks.outlines().map(decide).collect()
 }
 
-/// The outputs under the lowest number from 2 that is free for all of them.
-fn numbered(outputs: &[Output], taken: &mut HashSet<PathBuf>, standing: &dyn Standing) -> Vec<Output> {
-    let under = |number: u32| -> Vec<Output> {
-        outputs.iter().map(|o| Output { path: with_number(&o.path, number), ..o.clone() }).collect()
-    };
-    let free =
-        |outputs: &[Output]| outputs.iter().all(|o| standing.size(&o.path).is_none() && !taken.contains(&o.path));
-    let found = (2..).map(under).find(|outputs| free(outputs)).expect("some number is free");
-    taken.extend(found.iter().map(|o| o.path.clone()));
-    found
+/// The lowest number from 2 that is free for all of them.
+fn free_number(outputs: &[OutputOutline], taken: &mut HashSet<PathBuf>, standing: &dyn Standing) -> u32 {
+    let under = |number: u32| outputs.iter().map(move |output| with_number(&output.path, number));
+    let free = |number: &u32| under(*number).all(|path| standing.size(&path).is_none() && !taken.contains(&path));
+    let number = (2..).find(free).expect("some number is free");
+    taken.extend(under(number));
+    number
+}
+
+/// Puts a number behind the names of all files that a task writes.
+pub(crate) fn numbered(task: &mut Task, number: u32) {
+    let outputs = task.outputs.iter_mut().map(|output| &mut output.path);
+    let paths = outputs.chain(task.annotations.iter_mut().map(|annotation| &mut annotation.path));
+    paths.for_each(|path| *path = with_number(path, number));
 }
 
 /// `out/a.wav` as `out/a-2.wav`.

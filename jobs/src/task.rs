@@ -49,6 +49,14 @@ pub struct Task {
     pub checks: Checks,
 }
 
+impl Task {
+    /// Where it writes: its outputs, then what follows its take.
+    pub fn paths(&self) -> impl Iterator<Item = &std::path::Path> {
+        let outputs = self.outputs.iter().map(|output| &output.path);
+        outputs.chain(self.annotations.iter().map(|annotation| &annotation.path)).map(PathBuf::as_path)
+    }
+}
+
 /// Rate and block size: part of a render's identity, since some plugins sound different under another block size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct AudioSettings {

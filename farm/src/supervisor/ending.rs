@@ -32,7 +32,7 @@ impl Supervisor {
             self.actions.push(Action::Kill(id));
             match self.set_stage(id, Stage::Ending { debt: Debt::Nothing, until: None }) {
                 Stage::Rendering(attempt) | Stage::Silent { attempt, .. } => {
-                    let (task, label, _) = self.identity(attempt.index);
+                    let Identity { number: task, label, .. } = attempt.task;
                     self.tell(FarmEvent::Interrupted { task, label });
                 }
                 // A failure that is known already is still reported.

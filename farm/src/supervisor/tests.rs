@@ -23,7 +23,7 @@ fn task(number: u32) -> Task {
         "label": format!("label {number}"),
         "key": format!("key {number}"),
         "audio": { "sample_rate": 1000, "block_size": 64 },
-        "render": { "tone": { "input": "/in.wav", "tone": "t", "chain": [] } },
+        "render": { "tone": { "input": { "file": "/in.wav" }, "tone": "t", "chain": [] } },
         "outputs": [{
             "path": format!("/out/{number}.wav"),
             "deliver": "mix",
@@ -494,7 +494,7 @@ fn a_worker_of_another_version_is_refused() {
     let mut bench = Bench::new(1, 1, Limits::default());
     bench.says(1, FromWorker::Ready { engine: "tonemill 0.0.0".into() });
     bench.dies_killed(1);
-    assert_eq!(bench.supervisor.begun, [0]);
+    assert_eq!(bench.supervisor.begun, [(0, false)]);
     let Some(FarmEvent::StartFailed { mishap }) = bench.told.last() else { panic!("{:?}", bench.told) };
     assert!(mishap.to_string().contains("it is tonemill 0.0.0 and not"), "{mishap}");
 }

@@ -66,7 +66,7 @@ impl Stage {
                 "label": label,
                 "key": format!("key {number}"),
                 "audio": { "sample_rate": 1000, "block_size": 64 },
-                "render": { "tone": { "input": "/in.wav", "tone": "t", "chain": [] } },
+                "render": { "tone": { "input": { "file": "/in.wav" }, "tone": "t", "chain": [] } },
                 "outputs": [{
                     "path": self.output(number),
                     "deliver": "mix",
@@ -82,7 +82,13 @@ impl Stage {
 
     pub fn prepare(&self, labels: &[&str]) -> Run {
         let (tasks, command) = (self.tasks(labels), self.command());
-        Run { tasks, workers: self.workers, command, limits: self.limits.clone(), state: self.state() }
+        Run {
+            tasks: tasks.into_iter().collect(),
+            workers: self.workers,
+            command,
+            limits: self.limits.clone(),
+            state: self.state(),
+        }
     }
 
     pub fn try_run(&self, labels: &[&str]) -> Result<(Summary, Vec<FarmEvent>), FarmError> {

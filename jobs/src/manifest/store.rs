@@ -142,7 +142,7 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
 /// Puts new records beside old ones, one a path: the newest counts. Those of the plan's files come first, in its order;
 /// the others keep theirs.
 pub fn merge(old: Vec<Record>, new: Vec<Record>, plan: &Plan) -> Vec<Record> {
-    let outputs = plan.tasks.iter().flat_map(|task| &task.outputs);
+    let outputs = plan.tasks.outlines().flat_map(|task| task.outputs);
     let places: HashMap<String, usize> =
         outputs.enumerate().map(|(n, o)| (paths::relative(&o.path, &plan.header.output_root), n)).collect();
     let mut merged: Vec<Record> = Vec::with_capacity(old.len() + new.len());

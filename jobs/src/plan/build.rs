@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use presets::document::{Collector, Document, Located, Mistakes, Node, Place};
 use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
@@ -9,10 +10,13 @@ use presets::template::{self, ToneTemplate};
 
 use super::devices::Devices;
 use super::examiner::Examiner;
+use super::outputs::Outputs;
 use super::sources::Files;
-use super::{Header, Options, Plan, outputs, session, songs, tones};
+use super::tasks::Tasks;
+use super::{Header, Options, Plan, session, songs, tones};
 use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
+use crate::glob::Glob;
 use crate::paths;
 use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
 
@@ -33,7 +37,8 @@ pub(super) struct Builder<'a> {
     /// The folder that relative output paths start from, absolute.
     pub base: PathBuf,
     presets: Presets,
-    tasks: Vec<Task>,
+    tasks: Tasks,
+    outputs: Outputs,
 }
 
 pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examiner) -> Result<Plan, Mistakes> {
@@ -55,7 +60,8 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         devices: Devices::new(&options.folders, job.audio, examiner),
         base,
         presets: Presets::default(),
-        tasks: Vec::new(),
+        tasks: Tasks::default(),
+        outputs: Outputs::default(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
         && Path::new(rules.file.path.value.written()).is_absolute()
@@ -69,9 +75,12 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         Some(Work::Songs(work)) => songs::plan(&mut builder, work),
         None => {}
     }
-    let Builder { collector, devices, base, tasks, .. } = builder;
+    let Builder { collector, devices, base, tasks, outputs, .. } = builder;
     if let Some(rules) = &job.output {
-        outputs::check(&tasks, &rules.file.path.place, &|path| reads(job, path), &collector);
+        let patterns = patterns(job);
+        let among = |folder: &Path| patterns.iter().any(|pattern| folder.starts_with(&pattern.clean));
+        let is_read = |path: &Path| patterns.iter().find(|pattern| pattern.reads(path, job)).map(Pattern::shown);
+        outputs.finish(&tasks, &rules.file.path.place, &among, &is_read, &collector);
     }
     let warnings = devices.warnings;
     let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
@@ -88,29 +97,55 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             tasks: tasks.len() as u32,
             warnings,
         },
-        tasks,
+        tasks: Arc::new(tasks),
     })
 }
 
-/// The pattern of the job that reads `path` as an input, or searches the very folder that it lies in.
-fn reads(job: &JobFile, path: &Path) -> Option<String> {
-    let patterns: Vec<_> = match &job.work {
+/// A pattern of the job that reads inputs.
+struct Pattern<'a> {
+    glob: &'a Glob,
+    /// The pattern's own folder, which may hold points.
+    fixed: PathBuf,
+    /// That folder without them, as the paths of outputs are.
+    clean: PathBuf,
+}
+
+fn patterns(job: &JobFile) -> Vec<Pattern<'_>> {
+    let globs: Vec<&Glob> = match &job.work {
         Some(Work::Tones(form)) => form.inputs.iter().map(|input| &input.files.value).collect(),
         Some(Work::Songs(SongsWork { songs: SongsForm { list: SongList::Files(files), .. }, .. })) => {
             files.iter().map(|files| &files.value).collect()
         }
-        _ => return None,
+        _ => Vec::new(),
     };
-    let folder = if job.folder.as_os_str().is_empty() { Path::new(".") } else { &job.folder };
-    // The pattern's own folder may hold points; the path to compare with holds none.
-    let matches = |glob: &&crate::glob::Glob| {
-        let fixed = glob.folder(folder);
-        let Ok(clean) = paths::clean(&fixed) else { return false };
-        let among = path.parent() == Some(clean.as_path());
-        let below = path.strip_prefix(&clean).ok();
-        glob.is_pattern() && (among || below.is_some_and(|below| glob.matches(&fixed.join(below), folder).is_some()))
-    };
-    patterns.into_iter().find(matches).map(|glob| format!("\"{}\"", glob.written()))
+    let folder = job_folder(job);
+    let pattern = |glob: &'_ &Glob| glob.is_pattern();
+    let globs = globs.into_iter().filter(pattern);
+    globs
+        .filter_map(|glob| {
+            let fixed = glob.folder(folder);
+            let clean = paths::clean(&fixed).ok()?;
+            Some(Pattern { glob, fixed, clean })
+        })
+        .collect()
+}
+
+fn job_folder(job: &JobFile) -> &Path {
+    if job.folder.as_os_str().is_empty() { Path::new(".") } else { &job.folder }
+}
+
+impl Pattern<'_> {
+    /// Whether it finds a path, or searches the very folder that it lies in.
+    fn reads(&self, path: &Path, job: &JobFile) -> bool {
+        let among = path.parent() == Some(self.clean.as_path());
+        let below = path.strip_prefix(&self.clean).ok();
+        let finds = |below: &Path| self.glob.matches(&self.fixed.join(below), job_folder(job)).is_some();
+        among || below.is_some_and(finds)
+    }
+
+    fn shown(&self) -> String {
+        format!("\"{}\"", self.glob.written())
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -151,7 +186,10 @@ impl<'a> Builder<'a> {
         let (number, audio, key) = (self.tasks.len() as u32, self.audio(), String::new());
         let mut task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
         task.key = super::key::key(&task);
-        self.tasks.push(task);
+        if let Some(rules) = self.rules() {
+            self.outputs.add(&task, &self.tasks, &rules.file.path.place, &self.collector);
+        }
+        self.tasks.push(&task);
     }
 }
 

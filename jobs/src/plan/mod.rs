@@ -14,11 +14,13 @@ mod pools;
 mod session;
 mod songs;
 mod sources;
+mod tasks;
 mod tones;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use presets::PluginFormat;
 use presets::document::Mistakes;
@@ -27,9 +29,9 @@ use serde::{Deserialize, Serialize};
 
 pub use devices::freeze;
 pub use examiner::{ExamineError, Examiner, FindError, locate};
+pub use tasks::{Outline, OutputOutline, Tasks};
 
 use crate::file::{Collision, JobFile};
-use crate::task::Task;
 
 /// A job, ready to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +39,7 @@ pub struct Plan {
     /// What all tasks share.
     pub header: Header,
     /// The renders, in the order they are numbered. Those of one tone stand together.
-    pub tasks: Vec<Task>,
+    pub tasks: Arc<Tasks>,
 }
 
 /// The first line of a plan.
@@ -115,33 +117,29 @@ pub enum PlanError {
 impl Plan {
     /// Writes it as JSON lines: the header, then a task a line.
     pub fn write(&self, mut to: impl Write) -> io::Result<()> {
-        let mut line = |value: serde_json::Result<String>| writeln!(to, "{}", value?);
-        line(serde_json::to_string(&self.header))?;
-        self.tasks.iter().try_for_each(|task| line(serde_json::to_string(task)))
+        writeln!(to, "{}", serde_json::to_string(&self.header)?)?;
+        self.tasks.write(&mut to)
     }
 
     /// Reads what [`write`](Plan::write) wrote.
-    pub fn read(from: impl BufRead) -> Result<Plan, PlanError> {
+    pub fn read(mut from: impl BufRead) -> Result<Plan, PlanError> {
         #[derive(Deserialize)]
         struct Version {
             tonemill: u64,
         }
-        let mut lines = from.lines();
-        let first = lines.next().transpose()?.unwrap_or_default();
+        let mut first = String::new();
+        from.read_line(&mut first)?;
         let damaged = |line| move |source| PlanError::Line { line, source };
         let version: Version = serde_json::from_str(&first).map_err(damaged(1))?;
         if version.tonemill != u64::from(crate::FORMAT_VERSION) {
             return Err(PlanError::Version(version.tonemill));
         }
         let header: Header = serde_json::from_str(&first).map_err(damaged(1))?;
-        let mut tasks = Vec::new();
-        for (index, line) in lines.enumerate() {
-            tasks.push(serde_json::from_str(&line?).map_err(damaged(index + 2))?);
-        }
+        let tasks = Tasks::read_lines(from, |index, source| PlanError::Line { line: index + 2, source })?;
         if tasks.len() as u64 != u64::from(header.tasks) {
             return Err(PlanError::Count { promised: header.tasks, found: tasks.len() });
         }
-        Ok(Plan { header, tasks })
+        Ok(Plan { header, tasks: Arc::new(tasks) })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Output paths: unique, apart from everything that is read, in folders that can be written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use presets::document::{Collector, Place};
 
+use super::tasks::Tasks;
 use crate::file::{FileRules, LevelRules};
 use crate::paths;
 use crate::task::{Deliver, Finish, Length, Output, Task};
@@ -53,52 +54,126 @@ pub(super) fn output(
     })
 }
 
-/// Checks the outputs of all tasks against each other, against what is read, and against the disk. `is_read` says why a
-/// path would be read as an input, where it would.
-pub(super) fn check(tasks: &[Task], place: &Place, is_read: &dyn Fn(&Path) -> Option<String>, collector: &Collector) {
-    let mut writers: HashMap<&Path, &Task> = HashMap::new();
-    let mut shared = Limited::new("outputs share a path");
-    let mut overwritten = Limited::new("outputs would replace what is read");
-    let mut read_again = Limited::new("outputs would lie among the inputs");
-    let sources: HashSet<PathBuf> = tasks.iter().flat_map(|t| &t.sources).map(|s| real(Path::new(&s.path))).collect();
-    let mut folders = BTreeSet::new();
-    for (task, output) in tasks.iter().flat_map(|t| t.outputs.iter().map(move |o| (t, o))) {
-        let path = output.path.as_path();
-        let shown = paths::shown(path);
-        if let Some(other) = writers.insert(path, task) {
-            let who = match (other.label.as_str(), task.label.as_str()) {
-                (a, b) if a == b => format!("two sounds of {a}"),
-                (a, b) => format!("{a} and {b}"),
+/// The outputs of a plan, each held against the others as it comes, and at the end against what is read and the disk.
+pub(super) struct Outputs {
+    /// Task by path, which is kept as its hash: there may be a million.
+    writers: HashMap<u128, u32>,
+    folders: HashMap<PathBuf, Folder>,
+    read: HashMap<String, Option<PathBuf>>,
+    shared: Limited,
+    standing: Limited,
+}
+
+/// A folder that outputs lie in.
+struct Folder {
+    /// Where it really is; `None` where it is still to be made, so that nothing stands in it.
+    real: Option<PathBuf>,
+}
+
+impl Default for Outputs {
+    fn default() -> Outputs {
+        Outputs {
+            writers: HashMap::new(),
+            folders: HashMap::new(),
+            read: HashMap::new(),
+            shared: Limited::new("outputs share a path"),
+            standing: Limited::new("outputs are folders"),
+        }
+    }
+}
+
+impl Outputs {
+    /// Takes in what a task writes and reads. `tasks` are those before it.
+    pub fn add(&mut self, task: &Task, tasks: &Tasks, place: &Place, collector: &Collector) {
+        for source in &task.sources {
+            if !self.read.contains_key(&source.path) {
+                let real = Path::new(&source.path).canonicalize().ok();
+                self.read.insert(source.path.clone(), real);
+            }
+        }
+        for path in task.paths() {
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            if !self.folders.contains_key(folder) {
+                self.folders.insert(folder.to_owned(), Folder { real: folder.canonicalize().ok() });
+            }
+            let real = match &self.folders[folder].real {
+                Some(real) => {
+                    if path.is_dir() {
+                        let message = format!("{} is a folder", paths::shown(path));
+                        self.standing.tell(place, message, "Change the path, or move the folder away.", collector);
+                    }
+                    path.canonicalize().unwrap_or_else(|_| real.join(name))
+                }
+                None => path.to_owned(),
             };
-            let help = "Put what tells them apart into the path: {tone}, {input}, {name} or a capture.";
-            shared.tell(place, format!("{who} would be written to one path, {shown}"), help, collector);
+            if let Some(other) = self.writers.insert(hash(&real), task.number) {
+                let other = if other == task.number { task.label.clone() } else { tasks.get(other as usize).label };
+                let who = if other == task.label {
+                    format!("two sounds of {other}")
+                } else {
+                    format!("{other} and {}", task.label)
+                };
+                let message = format!("{who} would be written to one path, {}", paths::shown(path));
+                let help = "Put what tells them apart into the path: {tone}, {input}, {name} or a capture.";
+                self.shared.tell(place, message, help, collector);
+            }
         }
-        if sources.contains(&real(path)) {
-            let message = format!("{shown} would be replaced, and it is read");
+    }
+
+    /// Tells what would be lost, and folders that cannot be written. `is_read` says why a path would be read as an input,
+    /// where it would; `may_be_read` whether that can be of any path in a folder.
+    pub fn finish(
+        self,
+        tasks: &Tasks,
+        place: &Place,
+        may_be_read: &dyn Fn(&Path) -> bool,
+        is_read: &dyn Fn(&Path) -> Option<String>,
+        collector: &Collector,
+    ) {
+        let mut overwritten = Limited::new("outputs would replace what is read");
+        let mut written: Vec<&str> = Vec::new();
+        for (path, real) in &self.read {
+            if self.writers.contains_key(&hash(real.as_deref().unwrap_or(Path::new(path)))) {
+                written.push(path);
+            }
+        }
+        written.sort_unstable();
+        for path in &written {
+            let message = format!("{} would be replaced, and it is read", paths::shown(Path::new(path)));
             overwritten.tell(place, message, "Write to another folder.", collector);
-        } else if let Some(pattern) = is_read(path) {
-            let message = format!("{shown} would lie among the inputs of {pattern}");
-            read_again.tell(place, message, "Write to another folder.", collector);
         }
-        if path.is_dir() {
-            collector.mistake_with(place, format!("{shown} is a folder"), "Change the path, or move the folder away.");
+        let mut read_again = Limited::new("outputs would lie among the inputs");
+        if self.folders.keys().any(|folder| may_be_read(folder)) {
+            let all = tasks.outlines().flat_map(|task| task.outputs).map(|output| output.path);
+            for path in all.filter(|path| !written.iter().any(|other| Path::new(other) == path)) {
+                if let Some(pattern) = is_read(&path) {
+                    let message = format!("{} would lie among the inputs of {pattern}", paths::shown(&path));
+                    read_again.tell(place, message, "Write to another folder.", collector);
+                }
+            }
         }
-        folders.extend(path.parent());
-    }
-    for list in [shared, overwritten, read_again] {
-        list.close(place, collector);
-    }
-    let mut checked = BTreeSet::new();
-    for folder in folders {
-        // Folders that are still to be made are as writable as the nearest one that stands.
-        let Some(existing) = folder.ancestors().find(|f| fs::symlink_metadata(f).is_ok()) else { continue };
-        if checked.insert(existing)
-            && let Err(problem) = writable(existing)
-        {
-            let message = format!("cannot write to {}: {problem}", paths::shown(existing));
-            collector.mistake_with(place, message, "Change its permissions, or write elsewhere with --out.");
+        for list in [self.shared, self.standing, overwritten, read_again] {
+            list.close(place, collector);
+        }
+        let mut checked = BTreeSet::new();
+        let folders: BTreeSet<&PathBuf> = self.folders.keys().collect();
+        for folder in folders {
+            // Folders that are still to be made are as writable as the nearest one that stands.
+            let Some(existing) = folder.ancestors().find(|f| fs::symlink_metadata(f).is_ok()) else { continue };
+            if checked.insert(existing)
+                && let Err(problem) = writable(existing)
+            {
+                let message = format!("cannot write to {}: {problem}", paths::shown(existing));
+                collector.mistake_with(place, message, "Change its permissions, or write elsewhere with --out.");
+            }
         }
     }
+}
+
+/// What stands for a path: no two of a plan share it by chance.
+fn hash(path: &Path) -> u128 {
+    let hash = blake3::hash(path.as_os_str().as_encoded_bytes());
+    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes"))
 }
 
 /// Whether files can be made in a folder. The superuser always may, whatever the folder's mode says.
@@ -120,10 +195,6 @@ fn writable(folder: &Path) -> Result<(), String> {
             Err(error) => Err(error.to_string()),
         }
     }
-}
-
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Tells a few mistakes of one kind, then how many more there are.

@@ -9,7 +9,7 @@ use bench::{Bench, FUZZ_CLASS};
 use presets::{DeviceSpec, Link, PluginFile, Setting, Value};
 
 use super::*;
-use crate::task::{Deliver, Length, Render, Tempo, TrackSource};
+use crate::task::{Deliver, Length, Render, Task, Tempo, TrackSource};
 
 const TONES: &str =
     "tonemill: 1\ninputs: di/{id}.wav\ntones: [tones/*.yaml]\noutput: { path: 'out/{tone}/{id}.flac' }\n";
@@ -235,15 +235,15 @@ fn a_mix_in_which_no_track_is_heard_is_a_warning() {
 #[test]
 fn the_same_job_gives_the_same_bytes_and_reads_as_the_same_plan() {
     for (bench, job) in [(tones_bench(), TONES), (session_bench(), SESSION)] {
-        let write = |plan: &Plan| {
+        let write = |plan: &bench::Planned| {
             let mut bytes = Vec::new();
-            plan.write(&mut bytes).unwrap();
+            plan.plan.write(&mut bytes).unwrap();
             bytes
         };
         let plan = bench.plan(job).unwrap();
         let bytes = write(&plan);
         assert_eq!(bytes, write(&bench.plan(job).unwrap()));
-        assert_eq!(Plan::read(bytes.as_slice()).unwrap(), plan);
+        assert_eq!(Plan::read(bytes.as_slice()).unwrap(), plan.plan);
         assert_eq!(bytes.iter().filter(|b| **b == b'\n').count(), plan.tasks.len() + 1);
     }
 }
@@ -252,7 +252,7 @@ fn the_same_job_gives_the_same_bytes_and_reads_as_the_same_plan() {
 fn a_damaged_plan_is_refused_with_its_line() {
     let bench = tones_bench();
     let mut bytes = Vec::new();
-    bench.plan(TONES).unwrap().write(&mut bytes).unwrap();
+    bench.plan(TONES).unwrap().plan.write(&mut bytes).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let refuse = |text: &str| Plan::read(text.as_bytes()).unwrap_err().to_string();
     assert!(refuse("").starts_with("line 1 of the plan is damaged: "));

@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::manifest::{Rendered, RenderedFile, Timings, records};
 use crate::plan::Header;
+use crate::queue::{Left, Queue};
 use crate::task::{
-    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Render, Take, Task, ToneRender,
+    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, Take, ToneRender,
 };
 
 /// Files by path, with their sizes.
@@ -54,7 +57,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         tasks: 1,
         warnings: Vec::new(),
     };
-    Plan { header, tasks: vec![task] }
+    Plan { header, tasks: Arc::new([task].into_iter().collect()) }
 }
 
 /// Records of the plan's files, each of 10 bytes, made under `key`.
@@ -73,7 +76,7 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
         clipped_samples: 0,
         ..RenderedFile::default()
     };
-    let task = Task { key: key.into(), ..plan.tasks[0].clone() };
+    let task = Task { key: key.into(), ..plan.tasks.get(0) };
     let files = task.outputs.iter().map(file).collect();
     let rendered = Rendered {
         files,
@@ -95,9 +98,8 @@ fn one(plan: &Plan, records: &[Record], started: &[&str], standing: &Shelf) -> D
     decisions.remove(0)
 }
 
-fn own(plan: &Plan) -> Decision {
-    Decision::Render(plan.tasks[0].outputs.clone())
-}
+/// It is rendered into its own files.
+const OWN: Decision = Decision::Render(None);
 
 #[test]
 fn what_stands_and_was_made_from_the_same_things_is_skipped() {
@@ -110,11 +112,11 @@ fn what_stands_and_was_made_from_the_same_things_is_skipped() {
 fn what_is_missing_cut_short_or_made_from_other_things_is_rendered_again() {
     let plan = plan(Collision::Skip, &["a.wav", "b.wav"]);
     let recorded = made_under(&plan, "key");
-    assert_eq!(one(&plan, &recorded, &[], &shelf(&[])), own(&plan));
-    assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10)])), own(&plan));
-    assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10), ("b.wav", 9)])), own(&plan));
+    assert_eq!(one(&plan, &recorded, &[], &shelf(&[])), OWN);
+    assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10)])), OWN);
+    assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10), ("b.wav", 9)])), OWN);
     let other = made_under(&plan, "other key");
-    assert_eq!(one(&plan, &other, &[], &shelf(&[("a.wav", 10), ("b.wav", 10)])), own(&plan));
+    assert_eq!(one(&plan, &other, &[], &shelf(&[("a.wav", 10), ("b.wav", 10)])), OWN);
 }
 
 #[test]
@@ -130,7 +132,7 @@ fn a_file_that_this_job_has_not_written_is_never_touched() {
 #[test]
 fn a_file_that_an_interrupted_run_began_is_ours() {
     let plan = plan(Collision::Skip, &["a.wav"]);
-    assert_eq!(one(&plan, &[], &["a.wav"], &shelf(&[("a.wav", 10)])), own(&plan));
+    assert_eq!(one(&plan, &[], &["a.wav"], &shelf(&[("a.wav", 10)])), OWN);
 }
 
 #[test]
@@ -138,7 +140,7 @@ fn overwrite_renders_whatever_stands() {
     let plan = plan(Collision::Overwrite, &["a.wav"]);
     let recorded = made_under(&plan, "key");
     for (records, standing) in [(&recorded[..], shelf(&[("a.wav", 10)])), (&[][..], shelf(&[("a.wav", 3)]))] {
-        assert_eq!(one(&plan, records, &[], &standing), own(&plan));
+        assert_eq!(one(&plan, records, &[], &standing), OWN);
     }
 }
 
@@ -151,34 +153,31 @@ fn error_refuses_whatever_stands_even_our_own() {
     assert_eq!(decided, Decision::Refuse(Refusal::Stands { path }));
     // What an interrupted run of the job has finished or begun is no collision.
     assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10), ("b.wav", 10)])), Decision::Skip);
-    assert_eq!(one(&plan, &[], &["/out/b.wav"], &shelf(&[("b.wav", 10)])), own(&plan));
-    assert_eq!(one(&plan, &[], &[], &shelf(&[])), own(&plan));
+    assert_eq!(one(&plan, &[], &["/out/b.wav"], &shelf(&[("b.wav", 10)])), OWN);
+    assert_eq!(one(&plan, &[], &[], &shelf(&[])), OWN);
 }
 
 #[test]
 fn increment_gives_all_files_of_a_task_one_free_number() {
     let plan = plan(Collision::Increment, &["mix.wav", "stem-2.wav"]);
-    let names = |decision: Decision| match decision {
-        Decision::Render(outputs) => outputs.iter().map(|o| o.path.display().to_string()).collect::<Vec<_>>(),
-        other => panic!("it is rendered: {other:?}"),
-    };
-    assert_eq!(names(one(&plan, &[], &[], &shelf(&[]))), ["/out/mix.wav", "/out/stem-2.wav"]);
+    assert_eq!(one(&plan, &[], &[], &shelf(&[])), OWN);
     let standing = shelf(&[("mix.wav", 1), ("stem-2-2.wav", 1)]);
-    assert_eq!(names(one(&plan, &[], &[], &standing)), ["/out/mix-3.wav", "/out/stem-2-3.wav"]);
+    let decided = one(&plan, &[], &[], &standing);
+    assert_eq!(decided, Decision::Render(Some(3)));
+    let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }]);
+    let names: Vec<_> = queue.get(0).outputs.iter().map(|output| output.path.display().to_string()).collect();
+    assert_eq!(names, ["/out/mix-3.wav", "/out/stem-2-3.wav"]);
 }
 
 #[test]
 fn numbered_files_of_two_tasks_never_meet() {
     let mut plan = plan(Collision::Increment, &["a.wav"]);
-    let mut second = plan.tasks[0].clone();
+    let mut second = plan.tasks.get(0);
     second.outputs[0].path = "/out/a-2.wav".into();
-    plan.tasks.push(second);
+    Arc::make_mut(&mut plan.tasks).push(&second);
     let decisions = decide(&plan, &[], &HashSet::new(), &shelf(&[("a.wav", 1), ("a-2.wav", 1)]));
-    let path = |decision: &Decision| match decision {
-        Decision::Render(outputs) => outputs[0].path.display().to_string(),
-        other => panic!("it is rendered: {other:?}"),
-    };
-    assert_eq!(decisions.iter().map(path).collect::<Vec<_>>(), ["/out/a-3.wav", "/out/a-2-2.wav"]);
+    // a-3.wav and a-2-2.wav: a-2.wav is the other task's own.
+    assert_eq!(decisions, [Decision::Render(Some(3)), Decision::Render(Some(2))]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::file::Collision;
@@ -44,11 +45,11 @@ fn plan(names: &[&str]) -> Plan {
         tasks: names.len() as u32,
         warnings: Vec::new(),
     };
-    Plan { header, tasks: names.iter().enumerate().map(task).collect() }
+    Plan { header, tasks: Arc::new(names.iter().enumerate().map(task).collect()) }
 }
 
 fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
-    let task = &plan.tasks[task];
+    let task = &plan.tasks.get(task);
     let file = RenderedFile {
         path: task.outputs[0].path.clone(),
         bytes,

@@ -11,9 +11,9 @@ use presets::{DeviceKind, DeviceSetup, PluginFile, PluginFormat, Value};
 
 use crate::file;
 use crate::message::{Examination, ExaminedParameter, ResolvedSetting, SettingProblem};
-use crate::plan::{ExamineError, Examiner, FindError, Options, Plan, build};
+use crate::plan::{ExamineError, Examiner, FindError, Header, Options, Plan, build};
 use crate::probe::{Latency, TrueLatency};
-use crate::task::AudioSettings;
+use crate::task::{AudioSettings, Task};
 
 pub struct Bench {
     folder: tempfile::TempDir,
@@ -73,12 +73,12 @@ impl Bench {
         self.write_bytes(name, &bytes);
     }
 
-    pub fn plan(&self, job: &str) -> Result<Plan, String> {
+    pub fn plan(&self, job: &str) -> Result<Planned, String> {
         self.plan_into(job, Some(self.root.clone()))
     }
 
     /// Plans, with the folder's own name taken out of what is told.
-    pub fn plan_into(&self, job: &str, output_base: Option<PathBuf>) -> Result<Plan, String> {
+    pub fn plan_into(&self, job: &str, output_base: Option<PathBuf>) -> Result<Planned, String> {
         self.write("job.yaml", job);
         let folders = PluginFormat::ALL.map(|format| (format, Folders::new(format, [self.path("plugins")])));
         let options = Options { output_base, folders: folders.into() };
@@ -86,8 +86,17 @@ impl Bench {
         let words = |mistakes: presets::document::Mistakes| mistakes.to_string().replace(&root, "");
         let job = file::read(&self.path("job.yaml")).map_err(words)?;
         let mut table = Table { plugins: self.path("plugins"), examined: self.examined.clone() };
-        build(&job, &options, &mut table).map_err(words)
+        let plan = build(&job, &options, &mut table).map_err(words)?;
+        Ok(Planned { header: plan.header.clone(), tasks: plan.tasks.iter().collect(), plan })
     }
+}
+
+/// A plan, and what is in it as values.
+#[derive(Debug)]
+pub struct Planned {
+    pub header: Header,
+    pub tasks: Vec<Task>,
+    pub plan: Plan,
 }
 
 pub fn wav(channels: u16, frames: u16) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use presets::draw::DrawnValue;
 use presets::{Asset, Value};
 
-use super::bench::Bench;
+use super::bench::{Bench, Planned};
 use crate::plan::Plan;
 use crate::task::{Item, Task};
 
@@ -45,7 +45,7 @@ fn settings(task: &Task, device: usize) -> BTreeMap<String, f64> {
 }
 
 /// Key and draws of each file.
-fn files(bench: &Bench, plan: &Plan) -> BTreeMap<String, (String, Item)> {
+fn files(bench: &Bench, plan: &Planned) -> BTreeMap<String, (String, Item)> {
     let file = |task: &Task| (bench.below(&task.outputs[0].path), (task.key.clone(), item(task).clone()));
     plan.tasks.iter().map(file).collect()
 }
@@ -109,9 +109,9 @@ fn a_plan_with_draws_reads_as_it_was_written() {
     );
     let plan = bench.plan(&JOB.replace("draws: 4", "draws: 40")).unwrap();
     let mut bytes = Vec::new();
-    plan.write(&mut bytes).unwrap();
+    plan.plan.write(&mut bytes).unwrap();
     let again = Plan::read(bytes.as_slice()).unwrap();
-    assert_eq!(again, plan);
+    assert_eq!(again, plan.plan);
     let mut twice = Vec::new();
     again.write(&mut twice).unwrap();
     assert_eq!(twice, bytes);

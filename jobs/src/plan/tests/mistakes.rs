@@ -1,6 +1,6 @@
 //! What a plan's maker is told, word by word.
 
-use super::bench::{Bench, wav};
+use super::bench::{Bench, Planned, wav};
 use super::{SESSION, TONES, session_bench, tones_bench};
 
 /// The mistakes of `tones/loud.yaml` with this chain, beside a clean tone.
@@ -276,7 +276,7 @@ fn every_mistake_of_a_session_points_at_its_word() {
 }
 
 /// What is told of a session of these tracks.
-fn told_of(tracks: &str) -> Result<crate::plan::Plan, String> {
+fn told_of(tracks: &str) -> Result<Planned, String> {
     let bench = session_bench();
     bench.wav("di/none.wav", 1, 0);
     bench.midi("tempo.mid", &["Tempo"]);

@@ -1,0 +1,200 @@
+//! The tasks of a plan, packed.
+//!
+//! A data set has a million of them, which differ in a few numbers. They are kept as the lines of the plan file, so many to a
+//! compressed block, and become [`Task`]s one at a time. A task of a plan costs some 150 bytes like this, and several thousand
+//! as a value.
+
+use std::fmt;
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use serde::Deserialize;
+
+use crate::task::Task;
+
+/// Tasks of a block: what a task costs hardly falls beyond, and what taking a single one out costs rises.
+const BLOCK: usize = 64;
+
+/// How hard blocks are compressed: the fastest way there is does for what repeats itself like this.
+const LEVEL: i32 = 1;
+
+/// Tasks in order, from number 0.
+#[derive(Default)]
+pub struct Tasks {
+    packed: Vec<Packed>,
+    /// The lines of the last block, which is not full.
+    open: Vec<u8>,
+    count: usize,
+    /// The block that [`get`](Tasks::get) looked into last.
+    last: Mutex<Option<(usize, Arc<[u8]>)>>,
+}
+
+/// [`BLOCK`] lines.
+#[derive(Clone, PartialEq, Eq)]
+struct Packed {
+    bytes: Box<[u8]>,
+    /// Their length when they are not compressed.
+    length: usize,
+}
+
+/// What of a task decides whether it is still to be done.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Outline {
+    /// [`Task::number`].
+    pub number: u32,
+    /// [`Task::label`].
+    pub label: String,
+    /// [`Task::key`].
+    pub key: String,
+    /// The files that it writes.
+    pub outputs: Vec<OutputOutline>,
+    /// The files that follow its take.
+    #[serde(default)]
+    pub annotations: Vec<OutputOutline>,
+}
+
+/// Where a file is written.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct OutputOutline {
+    /// Its path, absolute.
+    pub path: PathBuf,
+}
+
+impl Tasks {
+    /// Puts a task behind the others.
+    pub fn push(&mut self, task: &Task) {
+        serde_json::to_writer(&mut self.open, task).expect("a task's maps have texts for keys, and memory takes all");
+        self.close_line();
+    }
+
+    /// Likewise the line of a plan file, if it is that of a task.
+    pub(super) fn push_line(&mut self, line: &str) -> serde_json::Result<()> {
+        serde_json::from_str::<Task>(line)?;
+        self.open.extend_from_slice(line.as_bytes());
+        self.close_line();
+        Ok(())
+    }
+
+    fn close_line(&mut self) {
+        self.open.push(b'\n');
+        self.count += 1;
+        if self.count.is_multiple_of(BLOCK) {
+            let bytes = zstd::bulk::compress(&self.open, LEVEL).expect("memory takes what is compressed");
+            self.packed.push(Packed { bytes: bytes.into(), length: self.open.len() });
+            self.open.clear();
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The task at `index`. Quick where tasks are taken in their order.
+    ///
+    /// # Panics
+    ///
+    /// Where there are not so many.
+    pub fn get(&self, index: usize) -> Task {
+        let (block, place) = (index / BLOCK, index % BLOCK);
+        let line = |lines: &[u8]| task(lines.split(|byte| *byte == b'\n').nth(place).expect("a block is whole"));
+        assert!(index < self.count, "there is no task {index} among {}", self.count);
+        if block == self.packed.len() {
+            return line(&self.open);
+        }
+        let mut last = self.last.lock().expect("nobody panics with it");
+        match &*last {
+            Some((known, lines)) if *known == block => line(lines),
+            _ => {
+                let lines = Arc::<[u8]>::from(self.packed[block].lines());
+                let task = line(&lines);
+                *last = Some((block, lines));
+                task
+            }
+        }
+    }
+
+    /// All of them, one at a time.
+    pub fn iter(&self) -> impl Iterator<Item = Task> {
+        self.read(task)
+    }
+
+    /// What decides of each whether it is still to be done.
+    pub fn outlines(&self) -> impl Iterator<Item = Outline> {
+        self.read(|line| serde_json::from_slice(line).expect(OWN))
+    }
+
+    fn read<T>(&self, read: impl Fn(&[u8]) -> T) -> impl Iterator<Item = T> {
+        self.blocks().flat_map(move |lines| {
+            let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            lines.map(&read).collect::<Vec<T>>()
+        })
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.packed.iter().map(Packed::lines).chain([self.open.clone()])
+    }
+
+    /// Writes all lines.
+    pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
+        self.blocks().try_for_each(|lines| to.write_all(&lines))
+    }
+
+    /// Reads the lines that are left, numbered from `first` in what is told of them.
+    pub(super) fn read_lines<E>(from: impl BufRead, damaged: impl Fn(usize, serde_json::Error) -> E) -> Result<Tasks, E>
+    where
+        E: From<io::Error>,
+    {
+        let mut tasks = Tasks::default();
+        for (index, line) in from.lines().enumerate() {
+            tasks.push_line(&line?).map_err(|error| damaged(index, error))?;
+        }
+        Ok(tasks)
+    }
+}
+
+/// Why what was packed can be unpacked.
+const OWN: &str = "a plan's lines are looked at before they are packed";
+
+fn task(line: &[u8]) -> Task {
+    serde_json::from_slice(line).expect(OWN)
+}
+
+impl Packed {
+    fn lines(&self) -> Vec<u8> {
+        zstd::bulk::decompress(&self.bytes, self.length).expect("it was compressed here")
+    }
+}
+
+impl Clone for Tasks {
+    fn clone(&self) -> Tasks {
+        let Tasks { packed, open, count, .. } = self;
+        Tasks { packed: packed.clone(), open: open.clone(), count: *count, last: Mutex::default() }
+    }
+}
+
+impl PartialEq for Tasks {
+    fn eq(&self, other: &Tasks) -> bool {
+        self.open == other.open && self.packed == other.packed
+    }
+}
+
+impl fmt::Debug for Tasks {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl FromIterator<Task> for Tasks {
+    fn from_iter<I: IntoIterator<Item = Task>>(tasks: I) -> Tasks {
+        let mut packed = Tasks::default();
+        tasks.into_iter().for_each(|task| packed.push(&task));
+        packed
+    }
+}
