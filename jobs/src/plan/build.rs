@@ -20,6 +20,9 @@ use crate::glob::Glob;
 use crate::paths;
 use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
 
+/// Tasks that are packed together: enough for all threads.
+const BATCH: usize = 4096;
+
 /// What a task of a job with inputs has beside its render and outputs.
 #[derive(Default)]
 pub(super) struct Beside {
@@ -38,6 +41,8 @@ pub(super) struct Builder<'a> {
     pub base: PathBuf,
     presets: Presets,
     tasks: Tasks,
+    /// Those that are still to be packed, without their keys.
+    pending: Vec<Task>,
     outputs: Outputs,
 }
 
@@ -61,6 +66,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         base,
         presets: Presets::default(),
         tasks: Tasks::default(),
+        pending: Vec::new(),
         outputs: Outputs::default(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
@@ -75,6 +81,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         Some(Work::Songs(work)) => songs::plan(&mut builder, work),
         None => {}
     }
+    builder.pack();
     let Builder { collector, devices, base, tasks, outputs, .. } = builder;
     if let Some(rules) = &job.output {
         let patterns = patterns(job);
@@ -183,13 +190,26 @@ impl<'a> Builder<'a> {
     /// Adds a task.
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
         let Beside { item, annotations, checks } = beside;
-        let (number, audio, key) = (self.tasks.len() as u32, self.audio(), String::new());
-        let mut task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
-        task.key = super::key::key(&task);
+        let number = (self.tasks.len() + self.pending.len()) as u32;
+        let (audio, key) = (self.audio(), String::new());
+        let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
         if let Some(rules) = self.rules() {
-            self.outputs.add(&task, &self.tasks, &rules.file.path.place, &self.collector);
+            let label = |number: u32| match self.pending.first() {
+                Some(first) if number >= first.number => self.pending[(number - first.number) as usize].label.clone(),
+                _ => self.tasks.get(number as usize).label,
+            };
+            self.outputs.add(&task, &label, &rules.file.path.place, &self.collector);
         }
-        self.tasks.push(&task);
+        self.pending.push(task);
+        if self.pending.len() == BATCH {
+            self.pack();
+        }
+    }
+
+    /// Packs what was added since the last time.
+    fn pack(&mut self) {
+        self.tasks.extend(&mut self.pending, |task| task.key = super::key::key(task));
+        self.pending.clear();
     }
 }
 

@@ -83,8 +83,8 @@ impl Default for Outputs {
 }
 
 impl Outputs {
-    /// Takes in what a task writes and reads. `tasks` are those before it.
-    pub fn add(&mut self, task: &Task, tasks: &Tasks, place: &Place, collector: &Collector) {
+    /// Takes in what a task writes and reads. `label` says what one before it is called.
+    pub fn add(&mut self, task: &Task, label: &dyn Fn(u32) -> String, place: &Place, collector: &Collector) {
         for source in &task.sources {
             if !self.read.contains_key(&source.path) {
                 let real = Path::new(&source.path).canonicalize().ok();
@@ -107,7 +107,7 @@ impl Outputs {
                 None => path.to_owned(),
             };
             if let Some(other) = self.writers.insert(hash(&real), task.number) {
-                let other = if other == task.number { task.label.clone() } else { tasks.get(other as usize).label };
+                let other = if other == task.number { task.label.clone() } else { label(other) };
                 let who = if other == task.label {
                     format!("two sounds of {other}")
                 } else {

@@ -64,24 +64,53 @@ pub struct OutputOutline {
 impl Tasks {
     /// Puts a task behind the others.
     pub fn push(&mut self, task: &Task) {
-        serde_json::to_writer(&mut self.open, task).expect("a task's maps have texts for keys, and memory takes all");
+        write_line(task, &mut self.open);
         self.close_line();
+    }
+
+    /// Likewise all of them, each once it is `completed`, on as many threads as the machine has.
+    pub(super) fn extend(&mut self, tasks: &mut [Task], complete: impl Fn(&mut Task) + Sync) {
+        let blocks = if self.open.is_empty() { tasks.len() / BLOCK } else { 0 };
+        let (whole, rest) = tasks.split_at_mut(blocks * BLOCK);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = blocks.div_ceil(threads).max(1) * BLOCK;
+        let pack = |tasks: &mut [Task]| {
+            let pack = |block: &mut [Task]| {
+                let mut lines = Vec::new();
+                for task in block {
+                    complete(task);
+                    write_line(task, &mut lines);
+                }
+                Packed::of(&lines)
+            };
+            tasks.chunks_mut(BLOCK).map(pack).collect::<Vec<_>>()
+        };
+        std::thread::scope(|scope| {
+            let packing: Vec<_> = whole.chunks_mut(share).map(|tasks| scope.spawn(|| pack(tasks))).collect();
+            for packed in packing {
+                self.packed.extend(packed.join().expect("packing does not panic"));
+            }
+        });
+        self.count += blocks * BLOCK;
+        for task in rest {
+            complete(task);
+            self.push(task);
+        }
     }
 
     /// Likewise the line of a plan file, if it is that of a task.
     pub(super) fn push_line(&mut self, line: &str) -> serde_json::Result<()> {
         serde_json::from_str::<Task>(line)?;
         self.open.extend_from_slice(line.as_bytes());
+        self.open.push(b'\n');
         self.close_line();
         Ok(())
     }
 
     fn close_line(&mut self) {
-        self.open.push(b'\n');
         self.count += 1;
         if self.count.is_multiple_of(BLOCK) {
-            let bytes = zstd::bulk::compress(&self.open, LEVEL).expect("memory takes what is compressed");
-            self.packed.push(Packed { bytes: bytes.into(), length: self.open.len() });
+            self.packed.push(Packed::of(&self.open));
             self.open.clear();
         }
     }
@@ -146,7 +175,7 @@ impl Tasks {
         self.blocks().try_for_each(|lines| to.write_all(&lines))
     }
 
-    /// Reads the lines that are left, numbered from `first` in what is told of them.
+    /// Reads the lines that are left. What is told of one that is damaged counts them from 0.
     pub(super) fn read_lines<E>(from: impl BufRead, damaged: impl Fn(usize, serde_json::Error) -> E) -> Result<Tasks, E>
     where
         E: From<io::Error>,
@@ -166,7 +195,17 @@ fn task(line: &[u8]) -> Task {
     serde_json::from_slice(line).expect(OWN)
 }
 
+fn write_line(task: &Task, lines: &mut Vec<u8>) {
+    serde_json::to_writer(&mut *lines, task).expect("a task's maps have texts for keys, and memory takes all");
+    lines.push(b'\n');
+}
+
 impl Packed {
+    fn of(lines: &[u8]) -> Packed {
+        let bytes = zstd::bulk::compress(lines, LEVEL).expect("memory takes what is compressed");
+        Packed { bytes: bytes.into(), length: lines.len() }
+    }
+
     fn lines(&self) -> Vec<u8> {
         zstd::bulk::decompress(&self.bytes, self.length).expect("it was compressed here")
     }
@@ -198,3 +237,6 @@ impl FromIterator<Task> for Tasks {
         packed
     }
 }
+
+#[cfg(test)]
+mod tests;
