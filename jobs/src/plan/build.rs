@@ -21,7 +21,7 @@ use crate::paths;
 use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
 
 /// Tasks that are packed together: enough for all threads.
-const BATCH: usize = 4096;
+const BATCH: usize = 256;
 
 /// What a task of a job with inputs has beside its render and outputs.
 #[derive(Default)]
