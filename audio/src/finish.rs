@@ -165,12 +165,13 @@ impl Finish {
         let mut warnings = Vec::new();
         let frames = self.trimmed(spool, &mut warnings)?;
         let whole = frames == (0..spool.frames());
-        let before = if whole && self.fade_in.is_none() && self.fade_out.is_none() {
-            spool.levels()
+        let meter = if whole && self.fade_in.is_none() && self.fade_out.is_none() {
+            spool.meter().clone()
         } else {
             self.measure(spool, frames.clone(), 0.0)?
         };
-        let gain_db = self.gain(spool, frames.clone(), &before, &mut warnings)?;
+        let before = meter.clone().finish();
+        let gain_db = self.gain(spool, frames.clone(), &meter, &before, &mut warnings)?;
 
         let mut meter = Meter::new(spool.channels(), spool.sample_rate());
         let reduction = self.pass(spool, frames.clone(), gain_db, |block| {
@@ -233,6 +234,7 @@ impl Finish {
         &self,
         spool: &mut Spool,
         frames: Range<u64>,
+        meter: &Meter,
         before: &Levels,
         warnings: &mut Vec<String>,
     ) -> Result<f64, SpoolError> {
@@ -244,8 +246,8 @@ impl Finish {
         };
         let plain = match self.target {
             None => self.gain_db,
-            Some(target) => match target.level(before) {
-                Some(level) => target.value() - level,
+            Some(target) => match target.gain(meter, before) {
+                Some(gain) => gain,
                 None => {
                     let wanted = target.words();
                     warnings.push(format!(
@@ -287,7 +289,7 @@ impl Finish {
         let mut gain = plain;
         let mut last: Option<(f64, f64)> = None;
         for _ in 0..PASSES {
-            let levels = self.measure(spool, frames.clone(), gain)?;
+            let levels = self.measure(spool, frames.clone(), gain)?.finish();
             let Some(level) = target.level(&levels) else { break };
             let missing = target.value() - level;
             if missing.abs() < NEAR_DB / 5.0 {
@@ -316,13 +318,13 @@ impl Finish {
         (missing.abs() > NEAR_DB).then(missed)
     }
 
-    fn measure(&self, spool: &mut Spool, frames: Range<u64>, gain_db: f64) -> Result<Levels, SpoolError> {
+    fn measure(&self, spool: &mut Spool, frames: Range<u64>, gain_db: f64) -> Result<Meter, SpoolError> {
         let mut meter = Meter::new(spool.channels(), spool.sample_rate());
         self.pass(spool, frames, gain_db, |block| {
             meter.add(block);
             Ok::<(), SpoolError>(())
         })?;
-        Ok(meter.finish())
+        Ok(meter)
     }
 
     /// Goes through everything once. Gives the most that the limiter lowered it.
@@ -377,6 +379,14 @@ impl Target {
     fn value(self) -> f64 {
         match self {
             Target::Loudness(value) | Target::Peak(value) | Target::TruePeak(value) | Target::Rms(value) => value,
+        }
+    }
+
+    /// The gain in dB that brings what was measured to it.
+    fn gain(self, meter: &Meter, levels: &Levels) -> Option<f64> {
+        match self {
+            Target::Loudness(lufs) => meter.gain_to_loudness(lufs),
+            _ => self.level(levels).map(|level| self.value() - level),
         }
     }
 

@@ -111,10 +111,7 @@ const ABSOLUTE_GATE: f64 = -70.0;
 impl Loudness {
     /// From the mean energy, summed over channels, of successive steps of 100 ms.
     pub fn of(steps: &[f64]) -> Loudness {
-        let blocks = |length: usize| -> Vec<f64> {
-            steps.windows(length).map(|steps| steps.iter().sum::<f64>() / length as f64).collect()
-        };
-        let (momentary, short_term) = (blocks(4), blocks(30));
+        let (momentary, short_term) = (blocks(steps, 4), blocks(steps, 30));
         let highest =
             |blocks: &[f64]| blocks.iter().copied().max_by(f64::total_cmp).map(lufs).filter(|l| l.is_finite());
         Loudness {
@@ -124,7 +121,48 @@ impl Loudness {
             range: range(gated(&short_term, -20.0)),
         }
     }
+
+    /// The integrated loudness alone.
+    fn integrated(steps: &[f64]) -> Option<f64> {
+        mean(&gated(&blocks(steps, 4), -10.0)).map(lufs)
+    }
 }
+
+/// The mean energies of so many steps each, one block a step further than the other.
+fn blocks(steps: &[f64], length: usize) -> Vec<f64> {
+    steps.windows(length).map(|steps| steps.iter().sum::<f64>() / length as f64).collect()
+}
+
+/// The gain in dB that brings successive steps to an integrated loudness; `None` where they have none. It is more than the
+/// difference of the two where a gain lifts blocks over the absolute gate, or drops them below it.
+pub(crate) fn gain_to(steps: &[f64], target: f64) -> Option<f64> {
+    let at = |gain: f64| {
+        let factor = 10f64.powf(gain / 10.0);
+        Loudness::integrated(&steps.iter().map(|step| step * factor).collect::<Vec<f64>>())
+    };
+    let mut gain = target - at(0.0)?;
+    let (mut nearest, mut best, mut share) = (f64::INFINITY, gain, 1.0);
+    for _ in 0..PASSES {
+        // All of it may fall below the gate.
+        let Some(reached) = at(gain) else { break };
+        let missing = target - reached;
+        if missing.abs() < nearest {
+            (nearest, best) = (missing.abs(), gain);
+        } else {
+            // One more block counts or not, and no gain may reach the target: smaller steps come nearer to it.
+            share *= 0.5;
+        }
+        if nearest < EXACT {
+            break;
+        }
+        gain += share * missing;
+    }
+    Some(best)
+}
+
+/// Steps towards a loudness at most, and how near to it is reached, in LU.
+const PASSES: usize = 24;
+const EXACT: f64 = 1e-9;
 
 /// Loudness of a mean energy.
 fn lufs(energy: f64) -> f64 {
@@ -188,6 +226,25 @@ mod tests {
             weighting.add(&mut memory, [&silence]);
         }
         assert_eq!((memory.shelf, memory.pass), ([[0.0]; 2], [[0.0]; 2]));
+    }
+
+    #[test]
+    fn the_gain_to_a_loudness_counts_the_blocks_that_it_lifts_over_the_gate() {
+        // A swell from silence, as a slide on a guitar is: each dB brings further blocks over -70 LUFS.
+        let swell: Vec<f64> = (0..200).map(|step| energy(-100.0 + 0.4 * f64::from(step))).collect();
+        let loud: Vec<f64> = (0..60).map(|_| energy(-69.0)).chain((0..60).map(|_| energy(-75.0))).collect();
+        for (steps, target) in [(&swell, -24.0), (&swell, -60.0), (&loud, -24.0), (&loud, -70.0)] {
+            let gain = gain_to(steps, target).unwrap();
+            let raised: Vec<f64> = steps.iter().map(|step| step * 10f64.powf(gain / 10.0)).collect();
+            let reached = Loudness::of(&raised).integrated.unwrap();
+            assert!((reached - target).abs() < 0.05, "{reached} for {target}");
+            if target == -24.0 {
+                let plain = target - Loudness::of(steps).integrated.unwrap();
+                assert!((gain - plain).abs() > 0.05, "the gate makes a difference: {gain} and {plain}");
+            }
+        }
+        assert_eq!(gain_to(&[energy(-80.0); 50], -24.0), None);
+        assert_eq!(gain_to(&[energy(-30.0); 3], -24.0), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Loudness is that of ITU-R BS.1770-4 and EBU R 128, its range that of EBU Tech 3342, the true peak that of BS.1770-4,
 //! annex 2. Beside its peaks, a [`Meter`] keeps one number for each 100 ms: 288 KB an hour.
 
-use crate::loudness::{Loudness, Memory, Sums, Weighting};
+use crate::loudness::{self, Loudness, Memory, Sums, Weighting};
 use crate::true_peak::{Between, Scan};
 use crate::{Buffer, Decibels, SampleRate};
 
@@ -125,6 +125,12 @@ impl Meter {
             channel.squares += sums.squares;
         }
         sums.iter().map(|sums| sums.energy).sum()
+    }
+
+    /// The gain in dB that brings what was measured so far to an integrated loudness; `None` where it has none: it is shorter
+    /// than 400 ms or below -70 LUFS. Exact where blocks pass the gate by that gain.
+    pub fn gain_to_loudness(&self, lufs: f64) -> Option<f64> {
+        loudness::gain_to(&self.energies, lufs)
     }
 
     /// Ends measuring.

@@ -82,6 +82,11 @@ impl Spool {
         self.frames
     }
 
+    /// What has measured everything so far.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// The levels of everything so far.
     pub fn levels(&self) -> Levels {
         self.meter.clone().finish()
