@@ -174,6 +174,6 @@ fn a_session_refuses_draws() {
     );
     place.run(&["render", "job.yaml"]).expect(2).says(&[
         "job.yaml:2:1: a session draws nothing.",
-        "x.yaml:3:13: uniform draws at random, and nothing is drawn here.",
+        "x.yaml:3:15: uniform draws at random, and nothing is drawn here.",
     ]);
 }
