@@ -5,10 +5,12 @@
 //! own mistakes together with those. Inputs, presets and assets are relative to the file that names them; outputs to
 //! the working directory, or to what the command gives instead.
 
+mod annotations;
 mod automation;
 mod chain;
 mod deliver;
 mod encoding;
+pub(crate) mod inputs;
 mod levels;
 mod midi;
 mod output;
@@ -24,9 +26,11 @@ use std::path::{Path, PathBuf};
 use audio::SampleRate;
 use presets::document::{Collector, Document, Fields, Mistakes, Node};
 
+pub use annotations::AnnotationPlace;
 pub use automation::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
 pub use deliver::{Delivery, DeliveryKind, Heard};
 pub use encoding::FileRules;
+pub use inputs::{ChannelChoice, Cut, InputForm, NoiseForm, Recordings, SegmentsForm};
 pub use levels::LevelRules;
 pub use midi::{MidiForm, TrackChoice};
 pub(crate) use output::MOST_SECONDS;
@@ -34,7 +38,7 @@ pub use output::{Collision, OutputRules};
 pub use schema::schema;
 pub use session::{BusForm, MasterForm, SessionForm, SourceForm, TempoForm, TrackForm};
 pub use songs::{SongList, SongsForm};
-pub use tones::{Draws, InputForm, ToneForm, TonesForm};
+pub use tones::{Draws, ToneForm, TonesForm};
 
 use crate::task::AudioSettings;
 

@@ -10,9 +10,9 @@ use presets::template::{self, ToneTemplate};
 
 use super::devices::Devices;
 use super::examiner::Examiner;
-use super::outputs::Outputs;
 use super::sources::Files;
 use super::tasks::Tasks;
+use super::written::Outputs;
 use super::{Header, Options, Plan, session, songs, tones};
 use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
@@ -119,7 +119,7 @@ struct Pattern<'a> {
 
 fn patterns(job: &JobFile) -> Vec<Pattern<'_>> {
     let globs: Vec<&Glob> = match &job.work {
-        Some(Work::Tones(form)) => form.inputs.iter().map(|input| &input.files.value).collect(),
+        Some(Work::Tones(form)) => form.inputs.iter().flat_map(|input| input.globs()).map(|glob| &glob.value).collect(),
         Some(Work::Songs(SongsWork { songs: SongsForm { list: SongList::Files(files), .. }, .. })) => {
             files.iter().map(|files| &files.value).collect()
         }

@@ -7,7 +7,9 @@ mod build;
 mod devices;
 mod draws;
 mod examiner;
+mod inputs;
 mod key;
+mod limited;
 mod moves;
 mod outputs;
 mod pools;
@@ -16,6 +18,7 @@ mod songs;
 mod sources;
 mod tasks;
 mod tones;
+mod written;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};

@@ -1,0 +1,717 @@
+//! From the recordings of a job to its takes: what is known of each, which of its channels and parts are played, and what
+//! follows them.
+//!
+//! Every file is looked at once for each group that names it, whatever the number of tones and draws. What takes of one
+//! recording have in common is shared.
+
+mod csv;
+mod cut;
+mod list;
+mod notes;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use audio::read::Shape;
+use presets::document::{Collector, Located, Place, closest, did_you_mean, similar};
+use presets::draw::{Datum, Metadata};
+use score::segment::Segment;
+use serde_json::Value;
+
+use super::build::Builder;
+use super::limited::Limited;
+use super::sources::names_in;
+use super::tones;
+use crate::file::inputs::placeholder_help;
+use crate::file::{AnnotationPlace, ChannelChoice, Cut, InputForm, Recordings, TonesForm};
+use crate::paths;
+use crate::task::{ChannelPick, Facts, Source, Take, TakeNoise, TimeChange};
+use crate::template::Template;
+
+pub(super) use notes::{Note, beside};
+
+/// Most takes of a job: more of them would not fit into memory.
+const MOST_TAKES: usize = 2_000_000;
+/// Longest fact in bytes of JSON. Facts stand beside every file that is made of a recording.
+const MOST_FACT: usize = 16_384;
+/// Placeholders that the job itself fills.
+const FIXED: &[&str] = &["job", "name", "tone", "input", "group", "draw"];
+
+/// One recording.
+pub(super) struct Recording {
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// Its name without extension.
+    pub stem: String,
+    /// Its group; empty where it has none.
+    pub group: String,
+    /// Who it is within its group: its path below its pattern's folder, or as its list writes it. Where that folder lies does
+    /// not matter.
+    pub identity: String,
+    /// What it holds.
+    pub shape: Shape,
+    /// The file, in the role `input`.
+    pub source: Source,
+}
+
+impl Recording {
+    /// What tells it from all other recordings of the job.
+    fn text(&self) -> String {
+        if self.group.is_empty() { self.identity.clone() } else { format!("{}:{}", self.group, self.identity) }
+    }
+}
+
+/// One take: what is played of a recording, with all that is known of it.
+pub(super) struct Input {
+    pub recording: Rc<Recording>,
+    /// What stands behind the recording's text where not all of it is played: `#ch3@480000+480000`.
+    part: String,
+    /// The takes that never part.
+    pub source_group: Rc<str>,
+    /// What is played.
+    pub take: Take,
+    /// Name for people.
+    pub label: String,
+    /// All that is known of it.
+    pub facts: Rc<Facts>,
+    /// What of that draws can ask for.
+    pub metadata: Rc<Metadata>,
+    /// What it fills of the job's output paths.
+    pub fills: Rc<BTreeMap<String, String>>,
+    /// What belongs to it.
+    pub notes: Rc<[Note]>,
+    /// What happens to the time of that.
+    pub change: TimeChange,
+}
+
+impl Input {
+    /// What tells it from all other takes of the job.
+    pub fn text(&self) -> String {
+        self.recording.text() + &self.part
+    }
+
+    /// Who it is to random draws, apart from its group.
+    pub fn identity(&self) -> String {
+        format!("{}{}", self.recording.identity, self.part)
+    }
+
+    /// The channels in front of the first device.
+    pub fn channels(&self) -> usize {
+        self.take.channels.channels(usize::from(self.recording.shape.channels))
+    }
+}
+
+/// What is told of the recordings of a group, a few of each kind.
+pub(super) struct Told {
+    recordings: Limited,
+    twice: Limited,
+    metadata: Limited,
+    groups: Limited,
+    channels: Limited,
+    parts: Limited,
+    annotations: Limited,
+}
+
+impl Told {
+    fn new() -> Told {
+        Told {
+            recordings: Limited::new("recordings cannot be used"),
+            twice: Limited::new("recordings are named twice"),
+            metadata: Limited::new("recordings have metadata that cannot be used"),
+            groups: Limited::new("recordings belong to no group"),
+            channels: Limited::new("recordings lack channels"),
+            parts: Limited::new("recordings cannot be cut"),
+            annotations: Limited::new("annotations cannot be used"),
+        }
+    }
+
+    fn close(self, place: &Place, collector: &Collector) {
+        let Told { recordings, twice, metadata, groups, channels, parts, annotations } = self;
+        for list in [recordings, twice, metadata, groups, channels, parts, annotations] {
+            list.close(place, collector);
+        }
+    }
+}
+
+/// A recording that a pattern finds or a list names.
+struct Named {
+    path: PathBuf,
+    identity: String,
+    place: Place,
+    facts: Facts,
+}
+
+/// What all groups share.
+#[derive(Default)]
+struct Known {
+    /// Who is who: where each recording was named, by its text and by group and path.
+    named: HashMap<String, (PathBuf, Place)>,
+    files: HashSet<(String, PathBuf)>,
+    /// Annotations that were tried, and whether for a cut.
+    checked: HashSet<(PathBuf, bool)>,
+    /// Placeholders of all output paths.
+    wanted: BTreeSet<String>,
+    /// Names that are known of a recording and are placeholders of the job's own.
+    hidden: BTreeSet<&'static str>,
+    takes: usize,
+}
+
+/// All takes of a job, in the order of its groups, and whether they fill its output paths: what is told of these would be
+/// told again of each task.
+pub(super) fn find(builder: &mut Builder<'_>, form: &TonesForm) -> (Vec<Input>, bool) {
+    let wanted = paths_of(builder).iter().flat_map(|path| path.value.placeholders()).map(str::to_owned).collect();
+    let mut known = Known { wanted, ..Known::default() };
+    let inputs: Vec<Input> = form.inputs.iter().flat_map(|group| of_group(builder, group, &mut known)).collect();
+    let before = builder.collector.len();
+    check_paths(builder, form, &inputs, &known);
+    (inputs, builder.collector.len() == before)
+}
+
+/// The paths that takes fill.
+fn paths_of<'b>(builder: &Builder<'b>) -> Vec<&'b Located<Template>> {
+    let Some(rules) = builder.rules() else { return Vec::new() };
+    let mut paths = vec![&rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file).path];
+    if let AnnotationPlace::Path(path) = &rules.annotations {
+        paths.push(path);
+    }
+    paths
+}
+
+fn of_group(builder: &mut Builder<'_>, form: &InputForm, known: &mut Known) -> Vec<Input> {
+    let mut told = Told::new();
+    let mut group =
+        Group { form, known, told: &mut told, inputs: Vec::new(), differs: BTreeSet::new(), without: Vec::new() };
+    for named in named(builder, form) {
+        if group.known.takes > MOST_TAKES {
+            let message = format!("these recordings give more than {MOST_TAKES} takes");
+            builder.collector.mistake_with(&form.place, message, "Make segments longer, or write several jobs.");
+            break;
+        }
+        group.add(builder, named);
+    }
+    let Group { inputs, differs, without, .. } = group;
+    for name in differs {
+        let message =
+            format!("{}: metadata says otherwise of {name} than the path or the list, which count.", form.place);
+        builder.devices.warn(message);
+    }
+    tell_without_segments(builder, form, &inputs, &without);
+    told.close(&form.place, &builder.collector);
+    inputs
+}
+
+/// Says which recordings gave nothing to play.
+fn tell_without_segments(builder: &mut Builder<'_>, form: &InputForm, inputs: &[Input], without: &[String]) {
+    let Some(Located { value: segments, place }) = &form.segments else { return };
+    let Some(first) = without.first() else { return };
+    let why = match &segments.cut {
+        Cut::Length { length, .. } => format!("segments of {length} s do not fit into it"),
+        Cut::Beats { count, bars, .. } => {
+            format!("{count} {} do not fit into it", if *bars { "bars" } else { "beats" })
+        }
+    };
+    if inputs.is_empty() {
+        let message = format!("no recording gives a segment, such as {first}: {why}");
+        builder.collector.mistake_with(place, message, "Make segments shorter, or write last: keep or last: pad.");
+        return;
+    }
+    let others = if without.len() > 1 { format!(" and {} more give", without.len() - 1) } else { " gives".to_owned() };
+    builder.devices.warn(format!("{place}: {first}{others} no segment: {why}."));
+}
+
+/// What patterns find or a list names, in order.
+fn named(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Named> {
+    let Located { value: path, place } = match &form.recordings {
+        Recordings::Files(globs) => return globs.iter().flat_map(|glob| found(builder, glob)).collect(),
+        Recordings::List(list) => list,
+    };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let shown = paths::shown(&paths::clean(path).unwrap_or_else(|_| path.clone()));
+            builder.collector.mistake_with(place, format!("there is no list {shown}"), near(path));
+            return Vec::new();
+        }
+        Err(error) => {
+            let message = format!("cannot read the list {}: {error}", path.display());
+            builder.collector.mistake_with(place, message, "Check that it is a file, and its permissions.");
+            return Vec::new();
+        }
+    };
+    let at = |line, column| Place { line, column, ..Place::file(path.display().to_string()) };
+    let rows = match list::read(path, &bytes) {
+        Ok(rows) => rows,
+        Err(fault) => {
+            builder.collector.mistake_with(&at(fault.line, fault.column), fault.message, fault.help);
+            return Vec::new();
+        }
+    };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let place = Place::file(path.display().to_string());
+    let row = |row: list::Row| Named {
+        path: folder.join(&row.file),
+        identity: identity(Path::new(&row.file)),
+        place: Place { line: row.line, column: row.column, ..place.clone() },
+        facts: row.facts,
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// What one pattern finds.
+fn found(builder: &Builder<'_>, glob: &Located<crate::glob::Glob>) -> Vec<Named> {
+    let Located { value: glob, place } = glob;
+    let root = glob.folder(&builder.job.folder);
+    let named = |found: crate::glob::Match| Named {
+        identity: identity(found.path.strip_prefix(&root).unwrap_or(&found.path)),
+        path: found.path,
+        place: place.clone(),
+        facts: found.captures.into_iter().map(|(name, text)| (name, text.into())).collect(),
+    };
+    tones::find(builder, glob, place, "recording").into_iter().map(named).collect()
+}
+
+/// A path as it tells recordings apart: the same on every system.
+fn identity(path: &Path) -> String {
+    let parts: Vec<_> = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
+    parts.iter().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// The recordings of one group, on their way to takes.
+struct Group<'g> {
+    form: &'g InputForm,
+    known: &'g mut Known,
+    told: &'g mut Told,
+    inputs: Vec<Input>,
+    /// What metadata says otherwise.
+    differs: BTreeSet<String>,
+    /// Recordings that gave no segment.
+    without: Vec<String>,
+}
+
+impl Group<'_> {
+    /// The takes of one recording.
+    fn add(&mut self, builder: &mut Builder<'_>, named: Named) {
+        let Named { path, identity, place, mut facts } = named;
+        let own = Collector::new();
+        let found = builder.files.recording(&path, &place, &own);
+        self.told.recordings.take(own, &builder.collector);
+        let Some((path, shape, source)) = found else { return };
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        let recording = Rc::new(Recording { path, stem, group: self.form.group.clone(), identity, shape, source });
+        if !self.is_new(builder, &recording, &place) {
+            return;
+        }
+        let whole = self.read_metadata(builder, &recording, &mut facts);
+        self.known.hidden.extend(FIXED.iter().filter(|name| facts.contains_key(**name)));
+        if !recording.group.is_empty() {
+            facts.entry("group".to_owned()).or_insert_with(|| recording.group.clone().into());
+        }
+        let texts = texts(&recording, &facts);
+        let Some(source_group) = self.source_group(builder, &recording, &facts).filter(|_| whole) else { return };
+        let Some(parts) = self.parts(builder, &recording, &texts) else { return };
+        let source_group = Rc::from(source_group);
+        for (channel, pick) in self.channels(builder, &recording) {
+            self.takes(builder, &recording, &source_group, &facts, &texts, (channel, pick), &parts);
+        }
+    }
+
+    /// Whether nobody named this recording before; tells where somebody did.
+    fn is_new(&mut self, builder: &Builder<'_>, recording: &Recording, place: &Place) -> bool {
+        let shown = paths::shown(&recording.path);
+        let again = !self.known.files.insert((recording.group.clone(), recording.path.clone()));
+        let before = self.known.named.insert(recording.text(), (recording.path.clone(), place.clone()));
+        match before {
+            _ if again => {
+                let help = match &self.form.recordings {
+                    Recordings::List(_) => "Remove one of its lines.",
+                    Recordings::Files(_) => "Let one pattern find it.",
+                };
+                let words = || (format!("{shown} is named a second time in its group"), help.to_owned());
+                self.told.twice.tell(place, words, &builder.collector);
+                false
+            }
+            Some((other, _)) => {
+                let words = || {
+                    let message =
+                        format!("{} and {shown} would be one take, \"{}\"", paths::shown(&other), recording.text());
+                    let help =
+                        "Find both with one pattern, or give each a group: inputs: { a: \"a/*.wav\", b: \"b/*.wav\" }.";
+                    (message, help.to_owned())
+                };
+                self.told.twice.tell(place, words, &builder.collector);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Adds what the files beside a recording say of it. Whether all could be read; what is wrong is told.
+    fn read_metadata(&mut self, builder: &Builder<'_>, recording: &Recording, facts: &mut Facts) -> bool {
+        let collector = &builder.collector;
+        let mut whole = true;
+        for Located { value: template, place } in &self.form.metadata {
+            let shown = || paths::shown(&recording.path);
+            let texts = texts(recording, facts);
+            let Some(path) = template.fill_as_they_are(&texts) else {
+                self.told.metadata.tell(place, || cut::unfilled("metadata", template, &texts, &shown()), collector);
+                whole = false;
+                continue;
+            };
+            let path = builder.job.folder.join(path);
+            match sidecar(&path, place, &shown) {
+                Ok(fields) => {
+                    for (name, value) in fields {
+                        match facts.get(&name) {
+                            None => {
+                                facts.insert(name, value);
+                            }
+                            Some(known) if text_of(known) == text_of(&value) => {}
+                            Some(_) => {
+                                self.differs.insert(name);
+                            }
+                        }
+                    }
+                }
+                Err((place, message, help)) => {
+                    self.told.metadata.tell(&place, || (message, help), collector);
+                    whole = false;
+                }
+            }
+        }
+        for name in self.form.own().filter(|name| facts.contains_key(*name)) {
+            let words = || {
+                let message =
+                    format!("{name} is known of {} already, and {name}s gives it", paths::shown(&recording.path));
+                (message, format!("Give the column, capture or field another name than {name}."))
+            };
+            self.told.metadata.tell(&self.form.place, words, collector);
+            whole = false;
+        }
+        if let Some((name, _)) = facts.iter().find(|(_, value)| is_long(value)) {
+            let words = || {
+                let message = format!(
+                    "what is known of {} as {name} has more than {MOST_FACT} bytes",
+                    paths::shown(&recording.path)
+                );
+                let help = "It would stand beside every file. Take it out, or let annotations carry its file.";
+                (message, help.to_owned())
+            };
+            self.told.metadata.tell(&self.form.place, words, collector);
+            whole = false;
+        }
+        whole
+    }
+
+    /// What the recording never parts from. `None` where nothing says so, which is told.
+    fn source_group(&mut self, builder: &Builder<'_>, recording: &Recording, facts: &Facts) -> Option<String> {
+        let Some(Located { value: name, place }) = &self.form.group_by else { return Some(recording.text()) };
+        let found = match name.as_str() {
+            "input" => Some(recording.stem.clone()),
+            name => facts.get(name).and_then(text_of),
+        };
+        if found.is_none() {
+            let words = || {
+                let names: Vec<&str> = facts.keys().map(String::as_str).collect();
+                let help = match closest(name, names.iter().copied()) {
+                    Some(close) => format!("Did you mean {close}?"),
+                    None if names.is_empty() => "Nothing is known of it.".to_owned(),
+                    None => format!("Known are {}.", names.join(", ")),
+                };
+                (format!("group_by = \"{name}\", and {} does not say its {name}", paths::shown(&recording.path)), help)
+            };
+            self.told.groups.tell(place, words, &builder.collector);
+        }
+        found
+    }
+
+    /// The parts of a recording with their numbers; all of it as one where nothing cuts it. `None` where it cannot be cut,
+    /// which is told.
+    fn parts(
+        &mut self,
+        builder: &Builder<'_>,
+        recording: &Recording,
+        texts: &BTreeMap<String, String>,
+    ) -> Option<Vec<(Option<usize>, Segment)>> {
+        let mut within = 0..recording.shape.frames;
+        if let Some(Located { value: sounding, place }) = &self.form.trim {
+            match cut::sounding(recording, sounding) {
+                Ok(sound) => within = sound,
+                Err(words) => {
+                    self.told.parts.tell(place, || words, &builder.collector);
+                    return None;
+                }
+            }
+        }
+        let Some(form) = &self.form.segments else {
+            return Some(vec![(None, Segment { start: within.start, frames: within.end - within.start })]);
+        };
+        match cut::segments(form, recording, &within, &builder.job.folder, texts) {
+            Ok(parts) => {
+                if parts.is_empty() {
+                    self.without.push(paths::shown(&recording.path));
+                }
+                Some(parts.into_iter().enumerate().map(|(number, part)| (Some(number), part)).collect())
+            }
+            Err(words) => {
+                self.told.parts.tell(&form.place, || words, &builder.collector);
+                None
+            }
+        }
+    }
+
+    /// What of a recording's channels is played, each with its name where the job asks for some.
+    fn channels(&mut self, builder: &Builder<'_>, recording: &Recording) -> Vec<(Option<String>, ChannelPick)> {
+        let Some(Located { value: choices, place }) = &self.form.channels else {
+            return vec![(None, ChannelPick::All)];
+        };
+        let has = recording.shape.channels;
+        let shown = || paths::shown(&recording.path);
+        let number = |number: u16| (Some(number.to_string()), ChannelPick::Channel(number - 1));
+        let mut picked: Vec<(Option<String>, ChannelPick)> = Vec::new();
+        for choice in choices {
+            match choice {
+                ChannelChoice::Word(word, pick) => picked.push((Some((*word).to_owned()), *pick)),
+                ChannelChoice::Each => picked.extend((1..=has).map(number)),
+                ChannelChoice::Number(wanted) if *wanted <= has => picked.push(number(*wanted)),
+                ChannelChoice::Number(wanted) => {
+                    let count = if has == 1 { "one channel".to_owned() } else { format!("{has} channels") };
+                    let message = || format!("channels = {wanted}, and {} has {count}", shown());
+                    let help = "Write a channel that each recording of the group has, or each.";
+                    self.told.channels.tell(place, || (message(), help.to_owned()), &builder.collector);
+                }
+            }
+        }
+        let mut seen = HashSet::new();
+        if let Some((Some(name), _)) = picked.iter().find(|(name, _)| !seen.insert(name.clone())) {
+            let message = || format!("channels names {name} of {} twice", shown());
+            let help = "Remove one; each names all by number.";
+            self.told.channels.tell(place, || (message(), help.to_owned()), &builder.collector);
+            return Vec::new();
+        }
+        picked
+    }
+
+    /// The takes of one choice of a recording's channels.
+    #[allow(clippy::too_many_arguments, reason = "what the takes of a recording share")]
+    fn takes(
+        &mut self,
+        builder: &mut Builder<'_>,
+        recording: &Rc<Recording>,
+        source_group: &Rc<str>,
+        facts: &Facts,
+        texts: &BTreeMap<String, String>,
+        (channel, pick): (Option<String>, ChannelPick),
+        parts: &[(Option<usize>, Segment)],
+    ) {
+        let form = self.form;
+        let (mut facts, mut texts) = (facts.clone(), texts.clone());
+        if let Some(channel) = &channel {
+            facts.insert("channel".to_owned(), channel.clone().into());
+            texts.insert("channel".to_owned(), channel.clone());
+        }
+        let Some(notes) = notes::find(builder, &form.annotations, recording, &texts, self.told) else { return };
+        texts.retain(|name, _| self.known.wanted.contains(name));
+        let of_channel = match (&channel, pick) {
+            (None, _) | (_, ChannelPick::All) => String::new(),
+            (Some(_), ChannelPick::Channel(number)) => format!("#ch{}", number + 1),
+            (Some(word), _) => format!("#{word}"),
+        };
+        let shared = Rc::new(facts);
+        let (metadata, fills) = (Rc::new(drawable(&shared)), Rc::new(texts));
+        let file = builder.rules().map(|rules| rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file));
+        let rate_out = file.and_then(|file| file.sample_rate).unwrap_or(builder.audio().sample_rate);
+        for (number, part) in parts {
+            let all = part.start == 0 && part.frames == recording.shape.frames;
+            let segment = Some(*part).filter(|_| !all);
+            let change = notes::change(recording, segment, rate_out);
+            notes::check(builder, &form.annotations, &notes, &change, &mut self.known.checked, self.told);
+            let mut of_part = of_channel.clone();
+            let (mut facts, mut metadata, mut fills) = (shared.clone(), metadata.clone(), fills.clone());
+            if let Some(number) = number {
+                of_part += &format!("@{}+{}", part.start, part.frames);
+                Rc::make_mut(&mut facts).insert("segment".to_owned(), (*number).into());
+                Rc::make_mut(&mut metadata).insert("segment".to_owned(), Datum::Number(*number as f64));
+                Rc::make_mut(&mut fills).insert("segment".to_owned(), format!("{number:03}"));
+            }
+            let told = [
+                channel.as_ref().map(|channel| format!("channel {channel}")),
+                number.map(|number| format!("segment {number:03}")),
+            ];
+            let told: Vec<String> = told.into_iter().flatten().collect();
+            let label = match told.as_slice() {
+                [] => recording.stem.clone(),
+                told => format!("{} ({})", recording.stem, told.join(", ")),
+            };
+            let text = recording.text() + &of_part;
+            let noise = form.noise.map(|noise| TakeNoise {
+                kind: noise.kind,
+                level: noise.level,
+                seed: noise_seed(builder.job.seed, &text),
+            });
+            self.inputs.push(Input {
+                recording: recording.clone(),
+                part: of_part,
+                source_group: source_group.clone(),
+                take: Take { file: recording.path.clone(), channels: pick, segment, level: form.level, noise },
+                label,
+                facts,
+                metadata,
+                fills,
+                notes: notes.clone(),
+                change,
+            });
+        }
+        self.known.takes += parts.len();
+    }
+}
+
+/// Where the noise under a take starts from: the first eight bytes, the least first, of the BLAKE3 of seed and take as a
+/// JSON array.
+fn noise_seed(seed: u64, take: &str) -> u64 {
+    let text = serde_json::to_string(&("noise", seed, take)).expect("texts are JSON");
+    let hash = blake3::hash(text.as_bytes());
+    let (first, _) = hash.as_bytes().split_first_chunk::<8>().expect("a hash has 32 bytes");
+    u64::from_le_bytes(*first)
+}
+
+/// The fields of a file beside a recording, or what is wrong with it, and where.
+fn sidecar(
+    path: &Path,
+    place: &Place,
+    recording: &dyn Fn() -> String,
+) -> Result<serde_json::Map<String, Value>, (Place, String, String)> {
+    let clean = paths::clean(path).unwrap_or_else(|_| path.to_owned());
+    let bytes = std::fs::read(&clean).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            let message = format!("{} has no metadata {}", recording(), paths::shown(&clean));
+            (place.clone(), message, near(&clean))
+        }
+        _ => {
+            let message = format!("cannot read {}: {error}", paths::shown(&clean));
+            (place.clone(), message, "Check that it is a file, and its permissions.".to_owned())
+        }
+    })?;
+    let file = Place::file(path.display().to_string());
+    let help = || "Write an object: {\"player\": \"p1\"}.".to_owned();
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(mut fields)) => {
+            fields.retain(|_, value| !value.is_null());
+            Ok(fields)
+        }
+        Ok(other) => Err((file, format!("this metadata is {}, and no object with fields", list::kind(&other)), help())),
+        Err(error) => {
+            let at = Place { line: error.line() as u32, column: error.column() as u32, ..file };
+            Err((at, format!("this metadata is no JSON: {}", list::reason(&error)), help()))
+        }
+    }
+}
+
+/// Files of a name that comes close to one that is missing, as help.
+fn near(path: &Path) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return format!("There is no folder {} either. Paths start at the job's folder.", paths::shown(folder));
+    }
+    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let names = names_in(folder);
+    let close = similar(&name, names.iter().map(String::as_str), 3);
+    if close.is_empty() { "Paths start at the job's folder.".to_owned() } else { did_you_mean(&close) }
+}
+
+fn is_long(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        Value::String(text) => text.len() > MOST_FACT,
+        other => other.to_string().len() > MOST_FACT,
+    }
+}
+
+/// A text, number or boolean as it fills a placeholder.
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(boolean) => Some(boolean.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// What fills the paths of what is read beside a recording.
+fn texts(recording: &Recording, facts: &Facts) -> BTreeMap<String, String> {
+    let mut texts: BTreeMap<String, String> =
+        facts.iter().filter_map(|(name, value)| Some((name.clone(), text_of(value)?))).collect();
+    texts.entry("input".to_owned()).or_insert_with(|| recording.stem.clone());
+    texts.entry("group".to_owned()).or_insert_with(|| recording.group.clone());
+    texts
+}
+
+/// What draws can ask for: texts, numbers, and yes or no.
+fn drawable(facts: &Facts) -> Metadata {
+    let datum = |value: &Value| match value {
+        Value::Bool(boolean) => Some(Datum::Boolean(*boolean)),
+        Value::Number(number) => number.as_f64().map(Datum::Number),
+        Value::String(text) => Some(Datum::Text(text.clone())),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    facts.iter().filter_map(|(name, value)| Some((name.clone(), datum(value)?))).collect()
+}
+
+/// Tells what the takes do not fill of the output paths, where only now that shows.
+fn check_paths(builder: &Builder<'_>, form: &TonesForm, inputs: &[Input], known: &Known) {
+    let Some(first) = inputs.first() else { return };
+    let (collector, open) = (&builder.collector, form.inputs.iter().any(InputForm::is_open));
+    for Located { value: template, place } in paths_of(builder) {
+        for name in template.placeholders().filter(|name| !FIXED.contains(name) && *name != "ext" && open) {
+            let lacking: Vec<&Input> = inputs.iter().filter(|input| !input.fills.contains_key(name)).collect();
+            let Some(lacks) = lacking.first() else { continue };
+            if lacking.len() == inputs.len() {
+                let names =
+                    first.facts.iter().filter(|(_, value)| text_of(value).is_some()).map(|(name, _)| name.as_str());
+                let names: Vec<&str> = FIXED.iter().copied().chain(names).collect();
+                let message = format!("nothing fills {{{name}}} in the path");
+                collector.mistake_with(place, message, placeholder_help(name, &names));
+            } else {
+                let others =
+                    if lacking.len() > 1 { format!(", and for {} more", lacking.len() - 1) } else { String::new() };
+                let message = format!("nothing fills {{{name}}} in the path for {}{others}", lacks.text());
+                collector.mistake_with(
+                    place,
+                    message,
+                    format!("Say {name} of every recording, as a text or a number."),
+                );
+            }
+        }
+        for name in template.placeholders() {
+            if let Some(hidden) = known.hidden.iter().find(|hidden| **hidden == name) {
+                let message =
+                    format!("{{{hidden}}} in the path is a placeholder of its own, and known of recordings too");
+                collector.mistake_with(place, message, "Give the column or field another name.");
+            }
+        }
+    }
+    let Some(path) = paths_of(builder).first().copied() else { return };
+    let fills = |name: &str| path.value.placeholders().any(|placeholder| placeholder == name);
+    for (name, becomes) in [("segment", "000, 001 and so on"), ("channel", "the number or word of each")] {
+        let several = inputs.windows(2).any(|pair| {
+            let [one, two] = pair else { return false };
+            Rc::ptr_eq(&one.recording, &two.recording) && one.facts.get(name) != two.facts.get(name)
+        });
+        if several && !fills(name) {
+            let message = format!("several {name}s of a recording would be written to one path");
+            collector.mistake_with(&path.place, message, format!("Put {{{name}}} into it: it becomes {becomes}."));
+        }
+    }
+    if inputs.iter().any(|input| !input.notes.is_empty())
+        && let Some(rules) = builder.rules()
+        && rules.annotations != AnnotationPlace::Off
+    {
+        let file = rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file);
+        if file.finish.trim.is_some() {
+            let message = "trim moves the sound of a file, and its annotations would not fit it any more";
+            let help =
+                "Cut silence off the recordings instead, inputs: { di: { trim: -60 dB } }, or write annotations: off.";
+            collector.mistake_with(&file.path.place, message, help);
+        }
+    }
+}
