@@ -8,9 +8,10 @@ use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
 use presets::template::{self, ToneTemplate};
 
 use super::devices::Devices;
+use super::estimate::Estimating;
 use super::examiner::Examiner;
 use super::sources::Files;
-use super::{Header, Options, Plan, outputs, session, songs, tones};
+use super::{Header, Options, Plan, outputs, package, session, songs, tones};
 use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::paths;
@@ -22,6 +23,10 @@ pub(super) struct Beside {
     pub item: Option<Item>,
     pub annotations: Vec<Annotation>,
     pub checks: Checks,
+    /// How long its sources last, in frames at the render's rate.
+    pub frames: u64,
+    /// Channels that it sounds in.
+    pub channels: u16,
 }
 
 /// Everything that planning has at hand.
@@ -34,6 +39,7 @@ pub(super) struct Builder<'a> {
     pub base: PathBuf,
     presets: Presets,
     tasks: Vec<Task>,
+    estimating: Estimating,
 }
 
 pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examiner) -> Result<Plan, Mistakes> {
@@ -56,6 +62,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         base,
         presets: Presets::default(),
         tasks: Vec::new(),
+        estimating: Estimating::default(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
         && Path::new(rules.file.path.value.written()).is_absolute()
@@ -69,13 +76,15 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         Some(Work::Songs(work)) => songs::plan(&mut builder, work),
         None => {}
     }
-    let Builder { collector, devices, base, tasks, .. } = builder;
+    let Builder { collector, devices, base, tasks, estimating, .. } = builder;
     if let Some(rules) = &job.output {
         outputs::check(&tasks, &rules.file.path.place, &|path| reads(job, path), &collector);
     }
     let warnings = devices.warnings;
     let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
     let root = root.map(|root| paths::clean(&root).unwrap_or(root));
+    let rules = job.output.as_ref().and_then(|rules| rules.package.as_ref());
+    let package = rules.zip(root.as_deref()).and_then(|(rules, root)| package::plan(rules, &base, root, &collector));
     collector.finish(root).map(|output_root| Plan {
         header: Header {
             tonemill: crate::FORMAT_VERSION,
@@ -87,6 +96,8 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             output_root,
             tasks: tasks.len() as u32,
             warnings,
+            estimate: Some(estimating.finish()),
+            package,
         },
         tasks,
     })
@@ -147,10 +158,11 @@ impl<'a> Builder<'a> {
 
     /// Adds a task.
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
-        let Beside { item, annotations, checks } = beside;
+        let Beside { item, annotations, checks, frames, channels } = beside;
         let (number, audio, key) = (self.tasks.len() as u32, self.audio(), String::new());
         let mut task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
         task.key = super::key::key(&task);
+        self.estimating.add(&task, frames, channels);
         self.tasks.push(task);
     }
 }

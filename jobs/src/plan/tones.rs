@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use audio::SampleRate;
 use audio::read::Shape;
 use presets::DeviceKind;
 use presets::document::{Located, Place, did_you_mean, similar};
@@ -23,25 +24,30 @@ use crate::task::{Deliver, Facts, Item, Render, Source, Take, ToneRender};
 /// Most tasks of a job.
 const MOST_TASKS: u64 = 10_000_000;
 
-struct Input {
-    path: PathBuf,
-    stem: String,
-    group: String,
-    captures: BTreeMap<String, String>,
+pub(super) struct Input {
+    pub path: PathBuf,
+    pub stem: String,
+    pub group: String,
+    pub captures: BTreeMap<String, String>,
     /// Who it is to random draws: its path below its pattern's folder. Where that folder lies does not matter.
     identity: String,
     /// All that is known of it.
-    facts: Facts,
+    pub facts: Facts,
     /// What of that draws can ask for.
     metadata: Metadata,
-    shape: Shape,
-    source: Source,
+    pub shape: Shape,
+    pub source: Source,
 }
 
 impl Input {
     /// What tells it from all other inputs of the job.
-    fn take(&self) -> String {
+    pub fn take(&self) -> String {
         if self.group.is_empty() { self.identity.clone() } else { format!("{}:{}", self.group, self.identity) }
+    }
+
+    /// How long what is played of it lasts, in frames at another rate.
+    pub fn frames(&self, rate: SampleRate) -> u64 {
+        audio::resample::resampled_frames(self.shape.frames, self.shape.sample_rate, rate)
     }
 }
 
@@ -54,6 +60,9 @@ pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
         tone.prepare(seed, channels, &mut hands(builder));
     }
     let counts = counts(builder, form, &tones, inputs.len());
+    if let Some(rules) = builder.rules().and_then(|rules| rules.dry.as_ref()) {
+        inputs.iter().for_each(|input| super::dry::plan(builder, rules, input));
+    }
     for (tone, count) in tones.iter_mut().zip(counts) {
         if tone.whole && count > 0 {
             inputs.iter().for_each(|input| draw(builder, tone, input, count));
@@ -72,7 +81,7 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
         let context = DrawContext { seed: builder.job.seed, item: &item, draw: number, metadata: &input.metadata };
         let signal = Signal { channels: Some(usize::from(input.shape.channels)), of: &shown };
         let resolved = tone.resolve(&context, signal, &mut hands(builder));
-        let (Some((resolved, used)), Some(rules)) = (resolved, builder.rules()) else { continue };
+        let (Some((resolved, used, behind)), Some(rules)) = (resolved, builder.rules()) else { continue };
         let padded = format!("{number:03}");
         let mut values: BTreeMap<&str, &str> = BTreeMap::new();
         values.extend(input.captures.iter().map(|(name, text)| (name.as_str(), text.as_str())));
@@ -110,7 +119,14 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
             1 => format!("{}, \"{}\"", input.stem, tone.name),
             _ => format!("{}, \"{}\", draw {number}", input.stem, tone.name),
         };
-        builder.task(label, render, vec![output], sources.into_vec(), Beside { item: Some(item), ..Beside::default() });
+        let beside = Beside {
+            item: Some(item),
+            checks: builder.job.checks.clone(),
+            frames: input.frames(builder.audio().sample_rate),
+            channels: behind.and_then(|count| u16::try_from(count).ok()).unwrap_or(input.shape.channels),
+            ..Beside::default()
+        };
+        builder.task(label, render, vec![output], sources.into_vec(), beside);
     }
 }
 
