@@ -73,7 +73,7 @@ impl DeliveryKind {
     fn base(&self, rules: &FileRules) -> FileRules {
         let mut rules = rules.clone();
         if !matches!(self, DeliveryKind::Mix | DeliveryKind::Submix { premaster: false, .. }) {
-            (rules.levels, rules.finish.trim) = (LevelRules::default(), None);
+            (rules.levels, rules.match_dry, rules.finish.trim) = (LevelRules::default(), None, None);
         }
         rules
     }

@@ -3,9 +3,9 @@
 use audio::SampleRate;
 use presets::document::{Collector, Fields, Located, Node, Scalar, choice, decibels, seconds};
 
-use super::levels::{LevelRules, level_rules};
+use super::levels::{LevelRules, level_rules, match_dry};
 use super::output::MOST_SECONDS;
-use crate::task::{Broadcast, Container, Depth, Fade, FileFormat, Finish, Trim};
+use crate::task::{Broadcast, Container, Depth, Fade, FileFormat, Finish, MatchBy, Trim};
 use crate::template::Template;
 
 /// Below this there is silence where a job trims and says no level, in dBFS.
@@ -24,6 +24,8 @@ pub struct FileRules {
     pub finish: Finish,
     /// The level that they are brought to.
     pub levels: LevelRules,
+    /// By which level they are made as loud as the dry take, where no level is given.
+    pub match_dry: Option<Located<MatchBy>>,
     /// The Broadcast Wave chunk.
     pub bext: Option<Broadcast>,
 }
@@ -41,6 +43,7 @@ pub(super) fn file_rules(fields: &Fields<'_>, base: Option<&FileRules>, collecto
     let fade = |name| seconds(name).map(|seconds| Fade { seconds, shape: Default::default() });
     let (fade_in, fade_out) = (fade("fade_in"), fade("fade_out"));
     let levels = level_rules(fields, collector);
+    let match_dry = match_dry(fields, &levels, collector);
     let bext = fields.get("bext").map(|node| bext(node, collector));
     let (path, container) = match (written, base) {
         (Some(written), _) => path(written, container, collector)?,
@@ -83,7 +86,14 @@ pub(super) fn file_rules(fields: &Fields<'_>, base: Option<&FileRules>, collecto
         format,
         sample_rate: sample_rate.or(base.and_then(|base| base.sample_rate)),
         finish,
-        levels: base.map_or(levels, |base| levels.or(base.levels)),
+        levels: match (base, &match_dry) {
+            (None, _) => levels,
+            // What is matched has no level of its own.
+            (Some(base), Some(_)) => LevelRules { target: None, ..levels.or(base.levels) },
+            (Some(base), None) => levels.or(base.levels),
+        },
+        match_dry: match_dry
+            .or_else(|| base.and_then(|base| base.match_dry.clone()).filter(|_| levels.target.is_none())),
         bext: bext.filter(|_| container == Container::Wav),
     })
 }

@@ -1,8 +1,12 @@
 //! The level that a sound is brought to.
 
-use presets::document::{Collector, Fields, Node};
+use presets::document::{Collector, Fields, Located, Node, choice};
 
-use crate::task::{Ceiling, CeilingBy, Target};
+use crate::task::{Ceiling, CeilingBy, MatchBy, Target};
+
+/// The levels by which a sound can be matched to its dry take.
+const LEVELS: [(&str, MatchBy); 4] =
+    [("loudness", MatchBy::Loudness), ("rms", MatchBy::Rms), ("peak", MatchBy::Peak), ("true_peak", MatchBy::TruePeak)];
 
 /// The level that a sound is brought to, as written.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,6 +40,26 @@ pub(super) fn level_rules(fields: &Fields<'_>, collector: &Collector) -> LevelRu
     }
     let ceiling = ceiling.map(|dbtp| Ceiling { dbtp, by: by.unwrap_or_default() });
     LevelRules { target: loudness.map(Target::Loudness).or(normalize), ceiling }
+}
+
+/// `match: dry`, or `match: { dry: rms }`. Stands in place of a level.
+pub(super) fn match_dry(fields: &Fields<'_>, levels: &LevelRules, collector: &Collector) -> Option<Located<MatchBy>> {
+    let node = fields.get("match")?;
+    if levels.target.is_some() {
+        let message = "match and a level of its own are two levels for one sound";
+        collector.mistake_with(fields.place_of("match"), message, "Remove one of the two.");
+        return None;
+    }
+    let by = if node.map().is_some() {
+        let fields = Fields::of("match", node, collector)?;
+        fields.require("dry", "Write match: { dry: rms }.");
+        let by = fields.choice("dry", &LEVELS);
+        fields.finish();
+        by?
+    } else {
+        choice("match", node, &[("dry", MatchBy::Loudness)], collector)?
+    };
+    Some(Located::new(by, fields.place_of("match").clone()))
 }
 
 /// `normalize: { peak: -1 dBFS }`

@@ -5,6 +5,7 @@
 //! own mistakes together with those. Inputs, presets and assets are relative to the file that names them; outputs to
 //! the working directory, or to what the command gives instead.
 
+mod also;
 mod annotations;
 mod automation;
 mod chain;
@@ -14,6 +15,8 @@ pub(crate) mod inputs;
 mod levels;
 mod midi;
 mod output;
+mod package;
+mod quality;
 mod routing;
 mod schema;
 mod session;
@@ -35,12 +38,13 @@ pub use levels::LevelRules;
 pub use midi::{MidiForm, TrackChoice};
 pub(crate) use output::MOST_SECONDS;
 pub use output::{Collision, OutputRules};
+pub use package::PackageRules;
 pub use schema::schema;
 pub use session::{BusForm, MasterForm, SessionForm, SourceForm, TempoForm, TrackForm};
 pub use songs::{SongList, SongsForm};
 pub use tones::{Draws, ToneForm, TonesForm};
 
-use crate::task::AudioSettings;
+use crate::task::{AudioSettings, Checks};
 
 /// Fields at the top of a job file that the format has a place for.
 const LATER: &[&str] = &["annotations"];
@@ -64,6 +68,8 @@ pub struct JobFile {
     pub work: Option<Work>,
     /// What is written; `None` only where `mistakes` says why.
     pub output: Option<OutputRules>,
+    /// What is looked at in what comes out.
+    pub checks: Checks,
     /// What is wrong with the file itself.
     pub mistakes: Mistakes,
 }
@@ -108,12 +114,12 @@ pub fn decode(document: &Document, path: &Path, collector: Collector) -> Result<
     let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     let decoded = body(&document.root, &folder, stem, &collector);
     let mistakes = collector.into_mistakes();
-    let Some((name, seed, audio, work, output)) = decoded else { return Err(mistakes) };
+    let Some((name, seed, audio, work, output, checks)) = decoded else { return Err(mistakes) };
     let blake3 = blake3::hash(&document.bytes).to_hex().to_string();
-    Ok(JobFile { path: path.to_owned(), folder, blake3, name, seed, audio, work, output, mistakes })
+    Ok(JobFile { path: path.to_owned(), folder, blake3, name, seed, audio, work, output, checks, mistakes })
 }
 
-type Body = (String, u64, AudioSettings, Option<Work>, Option<OutputRules>);
+type Body = (String, u64, AudioSettings, Option<Work>, Option<OutputRules>, Checks);
 
 fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Option<Body> {
     let fields = Fields::of("a job", root, collector)?;
@@ -152,9 +158,13 @@ fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Opti
     };
     let help = "Write output: { path: \"out/{name}.wav\" }.";
     let output = fields.require("output", help).and_then(|node| output::decode(node, work.as_ref(), collector));
+    let checks = match fields.get("quality") {
+        Some(node) => quality::decode(node, work.as_ref(), audio, collector),
+        None => quality::standard(work.as_ref()),
+    };
     fields.later(LATER);
     fields.finish();
-    Some((name, seed, audio, work, output))
+    Some((name, seed, audio, work, output, checks))
 }
 
 fn audio_settings(node: &Node, collector: &Collector) -> AudioSettings {

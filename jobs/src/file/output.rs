@@ -1,13 +1,15 @@
 //! What a job writes, and where.
 
-use presets::document::{Collector, Fields, Located, Node, closest, seconds};
+use presets::document::{Collector, Fields, Located, Node, Place, closest, seconds};
 use serde::{Deserialize, Serialize};
 
 use super::Work;
+use super::also;
 use super::annotations::{self, AnnotationPlace};
 use super::deliver::{self, Delivery, DeliveryKind};
 use super::encoding::{FileRules, file_rules};
 use super::inputs;
+use super::package::{self, PackageRules};
 use crate::task::Length;
 use crate::template::Template;
 
@@ -17,7 +19,6 @@ pub(crate) const MOST_SECONDS: f64 = 86_400.0;
 const LEAST_SECONDS: f64 = 0.001;
 /// How long a tail may be where the job does not say.
 const TAIL: f64 = 10.0;
-const LATER: &[&str] = &["also"];
 
 /// What is written, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,10 @@ pub struct OutputRules {
     pub deliver: Vec<Delivery>,
     /// Where what belongs to a take is written.
     pub annotations: AnnotationPlace,
+    /// How the dry takes are written as files of their own, where they are.
+    pub dry: Option<FileRules>,
+    /// The data set that is made of it all.
+    pub package: Option<PackageRules>,
 }
 
 /// What happens where a file of an output's name stands already.
@@ -64,15 +69,33 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, collector: &Collector) ->
     let deliver = fields.get("deliver");
     let annotations = fields.get("annotations").map(|node| annotations::decode(node, work, collector));
     let annotations = annotations.unwrap_or_default();
-    fields.later(LATER);
+    let also = fields.get("also");
+    let package = fields.get("package").and_then(|node| package::decode(node, collector));
     fields.finish();
     let file = file?;
     let deliver = match deliver {
         Some(node) => deliver::decode(node, work, &file, collector),
         None => vec![Delivery { kind: DeliveryKind::Mix, file: file.clone() }],
     };
-    check_placeholders(work, &deliver, &annotations, collector);
-    Some(OutputRules { file, length, collision, deliver, annotations })
+    let dry = also.and_then(|node| also::decode(node, work, &file, collector));
+    check_placeholders(work, &deliver, dry.as_ref(), &annotations, collector);
+    check_matches(work, &deliver, collector);
+    Some(OutputRules { file, length, collision, deliver, annotations, dry, package })
+}
+
+/// Tells sounds that are to be matched to a dry take, of which sessions have none.
+fn check_matches(work: Option<&Work>, deliver: &[Delivery], collector: &Collector) {
+    if !matches!(work, Some(Work::Session(_) | Work::Songs(_))) {
+        return;
+    }
+    let mut told: Vec<&Place> = Vec::new();
+    for Located { place, .. } in deliver.iter().filter_map(|delivery| delivery.file.match_dry.as_ref()) {
+        if !told.contains(&place) {
+            let message = "match compares with a dry take, and a session has none";
+            collector.mistake_with(place, message, "Write loudness or normalize.");
+            told.push(place);
+        }
+    }
 }
 
 fn length(node: &Node, collector: &Collector) -> Option<Length> {
@@ -112,7 +135,13 @@ fn length(node: &Node, collector: &Collector) -> Option<Length> {
 }
 
 /// Tells placeholders that nothing fills, and paths that several sounds would share.
-fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], annotations: &AnnotationPlace, collector: &Collector) {
+fn check_placeholders(
+    work: Option<&Work>,
+    deliver: &[Delivery],
+    dry: Option<&FileRules>,
+    annotations: &AnnotationPlace,
+    collector: &Collector,
+) {
     let mut known = vec!["job", "name"];
     match work {
         Some(Work::Tones(form)) => {
@@ -128,9 +157,9 @@ fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], annotations: &A
         Some(Work::Songs(_)) | None => known.clear(),
     }
     let mut paths: Vec<&Located<Template>> = Vec::new();
-    for delivery in deliver {
-        if !paths.contains(&&delivery.file.path) {
-            paths.push(&delivery.file.path);
+    for file in deliver.iter().map(|delivery| &delivery.file).chain(dry) {
+        if !paths.contains(&&file.path) {
+            paths.push(&file.path);
         }
     }
     let check = |path: &Located<Template>, known: &[&str]| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// The schema of a job file.
 pub fn schema() -> Value {
     let mut definitions = presets::file::definitions();
-    for own in [presets::file::tone_definitions(), common(), midi(), session(), output()] {
+    for own in [presets::file::tone_definitions(), common(), midi(), session(), quality(), output()] {
         if let (Value::Object(all), Value::Object(own)) = (&mut definitions, own) {
             all.extend(own);
         }
@@ -80,6 +80,7 @@ pub fn schema() -> Value {
                 ],
             },
             "session": { "$ref": "#/$defs/session" },
+            "quality": { "$ref": "#/$defs/quality" },
             "output": { "$ref": "#/$defs/output" },
         },
         "additionalProperties": false,
@@ -387,7 +388,7 @@ fn output() -> Value {
             "required": ["path"],
             "properties": {
                 "path": {
-                    "description": "A path with placeholders: {job}, {name}; of tones also {tone}, {input}, {group} and captures.",
+                    "description": "A path with placeholders: {job}, {name}; of tones also {tone}, {draw}, {input}, {group} and captures.",
                     "type": "string",
                     "minLength": 1,
                 },
@@ -404,6 +405,14 @@ fn output() -> Value {
                     ],
                 },
                 "collision": { "enum": ["skip", "overwrite", "increment", "error"] },
+                "also": {
+                    "description": "What is written beside the tones: the dry takes. Of these, {tone} is dry and {draw} is 000.",
+                    "anyOf": [
+                        { "$ref": "#/$defs/also" },
+                        { "type": "array", "minItems": 1, "maxItems": 1, "items": { "$ref": "#/$defs/also" } },
+                    ],
+                },
+                "package": { "$ref": "#/$defs/package" },
                 "deliver": {
                     "anyOf": [
                         { "$ref": "#/$defs/delivery" },
@@ -412,6 +421,29 @@ fn output() -> Value {
                 },
             },
             "additionalProperties": false,
+        },
+        "also": {
+            "anyOf": [
+                { "const": "dry" },
+                {
+                    "type": "object",
+                    "required": ["dry"],
+                    "properties": { "dry": { "anyOf": [{ "type": "string", "minLength": 1 }, { "$ref": "#/$defs/dry" }] } },
+                    "additionalProperties": false,
+                },
+            ],
+        },
+        "dry": {
+            "type": "object",
+            "properties": { "path": { "type": "string", "minLength": 1 } },
+            "additionalProperties": false,
+        },
+        // Which layouts there are, and what they take, the command adds.
+        "package": {
+            "description": "The data set that is made once the job is done whole.",
+            "type": "object",
+            "required": ["as", "to"],
+            "properties": { "to": { "description": "The folder that it is written to.", "type": "string", "minLength": 1 } },
         },
         "delivery": {
             "anyOf": [
@@ -437,12 +469,78 @@ fn output() -> Value {
             "additionalProperties": false,
         },
     });
-    for of in ["output", "sound"] {
+    for of in ["output", "sound", "dry"] {
         if let (Value::Object(all), Value::Object(shared)) = (&mut definitions[of]["properties"], encoding()) {
             all.extend(shared);
+            if of != "dry" {
+                all.insert("match".to_owned(), matched());
+            }
         }
     }
     definitions
+}
+
+/// What a tone is made as loud as.
+fn matched() -> Value {
+    json!({
+        "description": "As loud as the dry take, by loudness or another level.",
+        "anyOf": [
+            { "const": "dry" },
+            {
+                "type": "object",
+                "required": ["dry"],
+                "properties": { "dry": { "enum": ["loudness", "rms", "peak", "true_peak"] } },
+                "additionalProperties": false,
+            },
+        ],
+    })
+}
+
+/// What is looked at in what comes out.
+fn quality() -> Value {
+    let off = json!({ "enum": ["off", false] });
+    let level =
+        json!({ "anyOf": [{ "type": "number", "minimum": -140, "maximum": 0 }, { "$ref": "#/$defs/level" }, off] });
+    let time = json!({ "anyOf": [{ "$ref": "#/$defs/time" }, off] });
+    json!({
+        "quality": {
+            "description": "What is flagged in what comes out, and what becomes of it.",
+            "anyOf": [
+                { "enum": ["keep", "retry", "quarantine", "fail", "off", false] },
+                {
+                    "type": "object",
+                    "properties": {
+                        "policy": {
+                            "description": "A flagged file stands as it is, is rendered again, lies apart, or is none.",
+                            "enum": ["keep", "retry", "quarantine", "fail"],
+                            "default": "keep",
+                        },
+                        "silent_below": { "description": "Flagged is what stays below this level. Default -90 dB.", "$ref": "#/$defs/flag_level" },
+                        "clipped_run": {
+                            "description": "Flagged are so many samples in a row at full scale.",
+                            "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 1_000_000 }, off],
+                            "default": 16,
+                        },
+                        "dc": {
+                            "description": "Flagged is a mean this far from 0.",
+                            "anyOf": [{ "type": "number", "minimum": 0, "maximum": 1 }, off],
+                            "default": 0.05,
+                        },
+                        "stuck": { "description": "Flagged is what repeats itself for so long. Default 0.5 s.", "$ref": "#/$defs/flag_time" },
+                        "shorter_than": { "description": "Flagged is what is shorter. Default 10 ms.", "$ref": "#/$defs/flag_time" },
+                        "like_dry": {
+                            "description": "Flagged is what differs less from its dry take, at the best gain. Default -60 dB.",
+                            "$ref": "#/$defs/flag_level",
+                        },
+                        "offset": { "description": "Measure how far each file lies off its dry take, at most so far.", "$ref": "#/$defs/flag_time" },
+                    },
+                    "additionalProperties": false,
+                },
+            ],
+        },
+        "flag_level": level,
+        "flag_time": time,
+    })
 }
 
 /// How files are written: all, or those of one sound.

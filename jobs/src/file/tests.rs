@@ -254,7 +254,35 @@ fn every_mistake_of_an_output_is_told_at_its_place() {
             &format!("{path}, deliver: [mix, stems]"),
             "4:46: deliver = \"stems\" is for sessions; a tone gives one sound. Write deliver: [mix], or remove it.",
         ),
-        (&format!("{path}, also: [dry]"), "4:31: also is not part of this version. Remove it."),
+        (&format!("{path}, also: [dri]"), "4:38: also = \"dri\" is not known. Did you mean dry?"),
+        (&format!("{path}, also: []"), "4:37: also is empty. Write also: [dry], or remove it."),
+        (&format!("{path}, also: [dry, wet]"), "4:43: also takes dry alone. Remove what stands behind it."),
+        (
+            &format!("{path}, also: [dry]"),
+            "4:38: the dry take would be written to the path of a tone. Put {tone} into the path: of a dry take it becomes dry. Or write also: { dry: PATH }.",
+        ),
+        (
+            &format!("{path}, also: {{ dry: {{ bits: 16 }} }}"),
+            "4:44: the dry take would be written to the path of a tone. Put {tone} into the path: of a dry take it becomes dry. Or write also: { dry: PATH }.",
+        ),
+        (
+            &format!("{path}, also: {{ dry: 'd/{{it}}.wav' }}"),
+            "4:44: nothing fills {it} in the path. Did you mean {id}?",
+        ),
+        (
+            &format!("{path}, also: {{ dry: {{ path: d.wav, match: dry }} }}"),
+            "4:59: the dry take is what others are matched to. Write loudness or normalize, or remove it.",
+        ),
+        (&format!("{path}, match: wet"), "4:38: match = \"wet\" is not known. Write dry."),
+        (&format!("{path}, match: {{ dry: rmss }}"), "4:45: dry = \"rmss\" is not known. Did you mean rms?"),
+        (
+            &format!("{path}, loudness: -20 LUFS, match: dry"),
+            "4:51: match and a level of its own are two levels for one sound. Remove one of the two.",
+        ),
+        (
+            &format!("{path}, package: {{ as: egdb }}"),
+            "4:40: package needs to. Write to: FOLDER, where the data set is to lie.",
+        ),
         ("bits: 16", "4:9: output needs path. Write path: \"out/{name}.wav\"."),
     ] {
         let told = output(fields).unwrap_err();
@@ -344,6 +372,11 @@ fn the_schema_takes_what_the_reader_takes() {
         tones(r#""output": {"path": "o.wav"}, "audio": {"sample_rate": 44100, "block_size": 64}, "name": 5"#),
         tones(r#""output": {"path": "o/{id}-{draw}.wav"}, "draws": 8"#),
         tones(r#""output": {"path": "o/{id}-{draw}.wav"}, "draws": "grid""#),
+        tones(r#""output": {"path": "o/{tone}/{id}.wav", "also": "dry", "match": "dry"}, "quality": "off""#),
+        tones(r#""output": {"path": "o/{id}.wav", "also": {"dry": "d/{id}.flac"}, "match": {"dry": "rms"}}, "quality": "retry""#),
+        tones(r#""output": {"path": "o/{tone}.wav", "also": [{"dry": {"bits": 16, "loudness": "-24 LUFS"}}]}, "quality": {}"#),
+        tones(r#""output": {"path": "o.wav", "package": {"as": "egdb", "to": "s", "split": {"train": 1}}}, "quality": {"policy": "fail", "silent_below": "-60 dB", "clipped_run": 4, "dc": 0.1, "stuck": "1 s", "shorter_than": "off", "like_dry": -50, "offset": "10 ms"}"#),
+        r#"{"tonemill": 1, "session": {"tracks": {"t": {"audio": "x"}}}, "output": {"path": "a.wav"}, "quality": {"like_dry": false}}"#.to_owned(),
         r#"{"tonemill": 1, "inputs": "a", "draws": 2, "tones": [{"gain": {"uniform": ["-6 dB", "3 dB"]}}, {"name": "x", "draws": {"d": {"int": [1, 3]}}, "chain": [{"one_of": ["a.yaml", {"nam": {"pool": "*.nam"}, "weight": 2}]}]}], "output": {"path": "o/{tone}{draw}.wav"}}"#.to_owned(),
         track(r#"{"audio": "x", "gain": "-6 dB", "pan": 0, "mute": false, "bus": "b", "sends": {"b": -3}}"#),
         track(r#"{"midi": {"file": "x", "track": 2, "channel": 16}, "instrument": ["p.yaml", {"gain": 3}]}"#),
@@ -366,6 +399,15 @@ fn the_schema_takes_what_the_reader_takes() {
         tones(r#""output": {"path": "a.wav"}, "audio": {"block_size": 0}"#),
         tones(r#""output": {"path": "a.wav"}, "draws": 0"#),
         tones(r#""output": {"path": "a.wav"}, "draws": "all""#),
+        tones(r#""output": {"path": "o/{tone}.wav", "also": ["wet"]}"#),
+        tones(r#""output": {"path": "o/{tone}.wav", "also": {"dry": {"match": "dry"}}}"#),
+        tones(r#""output": {"path": "o.wav", "match": "loudness"}"#),
+        tones(r#""output": {"path": "o.wav", "match": {"dry": "lufs"}}"#),
+        tones(r#""output": {"path": "o.wav", "package": {"as": "egdb"}}"#),
+        tones(r#""output": {"path": "o.wav"}, "quality": "good""#),
+        tones(r#""output": {"path": "o.wav"}, "quality": {"silent": -60}"#),
+        tones(r#""output": {"path": "o.wav"}, "quality": {"clipped_run": 0}"#),
+        tones(r#""output": {"path": "o.wav"}, "quality": {"offset": 480}"#),
         r#"{"tonemill": 1, "draws": 2, "session": {"tracks": {"t": {"audio": "x"}}}, "output": {"path": "a.wav"}}"#
             .to_owned(),
         tones(r#""output": {"path": "a.wav"}, "session": {"tracks": {"t": {"audio": "x"}}}"#),
@@ -381,6 +423,131 @@ fn the_schema_takes_what_the_reader_takes() {
     ] {
         assert_eq!(both(&bad), (false, false), "for {bad}");
     }
+}
+
+fn checks(work: &str, quality: &str) -> Result<crate::task::Checks, String> {
+    let text = format!("tonemill: 1\n{work}\n{OUTPUT}{quality}");
+    read_text(&text).map(|job| job.checks)
+}
+
+const TAKES: &str = "inputs: a.wav\ntones: b.yaml\naudio: { sample_rate: 44100 }";
+const TRACKS: &str = "session: { tracks: { t: { audio: x } } }";
+
+#[test]
+fn takes_go_through_the_standard_gate_and_sessions_through_none_unless_they_ask() {
+    use crate::task::{Checks, FlagPolicy, Gate};
+    let standard = Checks { gate: Some(Gate::default()), policy: FlagPolicy::Keep, offset: None };
+    assert_eq!(checks(TAKES, "").unwrap(), standard);
+    assert_eq!(checks(TAKES, "quality: keep").unwrap(), standard);
+    assert_eq!(checks(TAKES, "quality: off").unwrap(), Checks::default());
+    assert_eq!(checks(TRACKS, "").unwrap(), Checks::default());
+    let gate = Gate { like_dry_below_db: None, ..Gate::default() };
+    let policy = FlagPolicy::Quarantine;
+    assert_eq!(checks(TRACKS, "quality: quarantine").unwrap(), Checks { gate: Some(gate), policy, offset: None });
+}
+
+#[test]
+fn each_limit_of_quality_is_read_in_its_unit_and_can_be_switched_off() {
+    use crate::task::{FlagPolicy, Gate};
+    let read = checks(
+        TAKES,
+        "quality: { policy: retry, silent_below: -60 dB, clipped_run: off, dc: 0.1, stuck: 250 ms, shorter_than: false, offset: 10 ms }",
+    );
+    let read = read.unwrap();
+    let gate = Gate {
+        silent_below_dbfs: Some(-60.0),
+        clipped_run_frames: None,
+        dc_offset: Some(0.1),
+        stuck_seconds: Some(0.25),
+        shorter_than_seconds: None,
+        ..Gate::default()
+    };
+    assert_eq!((read.gate, read.policy), (Some(gate), FlagPolicy::Retry));
+    assert_eq!(read.offset, Some(441), "an offset counts in frames of the render");
+}
+
+#[test]
+fn every_mistake_of_quality_is_told_at_its_place() {
+    for (work, quality, message) in [
+        (TAKES, "quality: quarantined", "6:10: quality = \"quarantined\" is not known. Did you mean quarantine?"),
+        (TAKES, "quality: { silent: -60 dB }", "6:12: quality has no field \"silent\". Did you mean \"silent_below\"?"),
+        (TAKES, "quality: { stuck: 1 }", "6:19: stuck = 1 has no unit. Write 1 s or 1 ms."),
+        (TAKES, "quality: { offset: 2 s }", "6:20: offset = 2 s is outside 0..1 s. Did you mean 0.2 s?"),
+        (
+            TRACKS,
+            "quality: { like_dry: -40 dB }",
+            "4:12: like_dry compares with a dry take, and a session has none. Remove it.",
+        ),
+    ] {
+        let told = checks(work, quality).unwrap_err();
+        assert_eq!(told, format!("jobs/night.yaml:{message}"), "for {quality}");
+    }
+}
+
+#[test]
+fn a_dry_take_has_what_the_tones_have_but_their_level_and_trimming() {
+    use crate::task::{MatchBy, Target};
+    let rules =
+        output("path: 'o/{tone}/{id}.wav', bits: 16, trim: true, fade_in: 1 s, match: { dry: rms }, also: [dry]");
+    let rules = rules.unwrap();
+    let dry = rules.dry.unwrap();
+    assert_eq!((rules.file.match_dry.map(|by| by.value), dry.match_dry.clone()), (Some(MatchBy::Rms), None));
+    assert_eq!((dry.path, dry.format), (rules.file.path, rules.file.format));
+    assert_eq!((dry.finish.trim, dry.finish.fade_in), (None, rules.file.finish.fade_in));
+    let rules = output(
+        "path: 'o/{id}.wav', bits: 32f, bext: true, loudness: -24 LUFS, ceiling: -1 dBTP, also: { dry: 'd/{id}.flac' }",
+    );
+    let dry = rules.unwrap().dry.unwrap();
+    assert_eq!(dry.path.value.written(), "d/{id}.flac");
+    assert_eq!(dry.format, FileFormat { container: Container::Flac, depth: Depth::Int24 });
+    assert_eq!((dry.levels, dry.bext), (LevelRules::default(), None));
+    let rules = output("path: 'o/{tone}/{id}.wav', loudness: -24 LUFS, also: { dry: { loudness: -20 LUFS } }");
+    assert_eq!(rules.unwrap().dry.unwrap().levels.target, Some(Target::Loudness(-20.0)));
+}
+
+#[test]
+fn a_sound_of_its_own_is_matched_or_brought_to_a_level_but_not_both() {
+    use crate::task::{MatchBy, Target};
+    let one = |fields: &str| {
+        let rules = output(&format!("path: 'o/{{id}}.wav', {fields}")).unwrap();
+        let file = &rules.deliver[0].file;
+        (file.match_dry.as_ref().map(|by| by.value), file.levels.target)
+    };
+    assert_eq!(one("match: dry, deliver: [mix]"), (Some(MatchBy::Loudness), None));
+    assert_eq!(one("match: dry, deliver: [{ mix: { loudness: -20 LUFS } }]"), (None, Some(Target::Loudness(-20.0))));
+    assert_eq!(one("loudness: -20 LUFS, deliver: [{ mix: { match: dry } }]"), (Some(MatchBy::Loudness), None));
+}
+
+#[test]
+fn a_session_has_neither_dry_takes_beside_it_nor_sounds_that_match_them() {
+    for (fields, message) in [
+        (
+            "path: a.wav, also: [dry]",
+            "3:30: also is for jobs with inputs and tones. A session gives the sounds of its tracks: write deliver: [mix, dry].",
+        ),
+        (
+            "path: a.wav, match: dry",
+            "3:24: match compares with a dry take, and a session has none. Write loudness or normalize.",
+        ),
+    ] {
+        let told = read_text(&format!("tonemill: 1\n{TRACKS}\noutput: {{ {fields} }}\n")).unwrap_err();
+        assert_eq!(told, format!("jobs/night.yaml:{message}"), "for {fields}");
+    }
+}
+
+#[test]
+fn the_settings_of_a_data_set_travel_as_they_are_written() {
+    let rules = output(
+        "path: o.wav, package: { as: egdb, to: sets/one, split: { train: 0.9, test: 0.1 }, seed: 18446744073709551615, name: '7', hold_out: [A], dry: false }",
+    );
+    let package = rules.unwrap().package.unwrap();
+    assert_eq!(package.to.value, Path::new("sets/one"));
+    let settings = serde_json::json!({
+        "as": "egdb", "split": { "train": 0.9, "test": 0.1 }, "seed": u64::MAX, "name": "7", "hold_out": ["A"], "dry": false,
+    });
+    assert_eq!(package.object(), settings);
+    let (name, value) = &package.settings[1];
+    assert_eq!((name.value.as_str(), name.place.column, value.place.column), ("split", 59, 66));
 }
 
 #[test]

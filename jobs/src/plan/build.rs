@@ -9,11 +9,12 @@ use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
 use presets::template::{self, ToneTemplate};
 
 use super::devices::Devices;
+use super::estimate::Estimating;
 use super::examiner::Examiner;
 use super::sources::Files;
 use super::tasks::Tasks;
 use super::written::Outputs;
-use super::{Header, Options, Plan, session, songs, tones};
+use super::{Header, Options, Plan, package, session, songs, tones};
 use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::glob::Glob;
@@ -29,6 +30,10 @@ pub(super) struct Beside {
     pub item: Option<Item>,
     pub annotations: Vec<Annotation>,
     pub checks: Checks,
+    /// How long its sources last, in frames at the render's rate.
+    pub frames: u64,
+    /// Channels that it sounds in.
+    pub channels: u16,
 }
 
 /// Everything that planning has at hand.
@@ -44,6 +49,7 @@ pub(super) struct Builder<'a> {
     /// Those that are still to be packed, without their keys.
     pending: Vec<Task>,
     outputs: Outputs,
+    estimating: Estimating,
 }
 
 pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examiner) -> Result<Plan, Mistakes> {
@@ -68,6 +74,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         tasks: Tasks::default(),
         pending: Vec::new(),
         outputs: Outputs::default(),
+        estimating: Estimating::default(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
         && Path::new(rules.file.path.value.written()).is_absolute()
@@ -82,7 +89,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         None => {}
     }
     builder.pack();
-    let Builder { collector, devices, base, tasks, outputs, .. } = builder;
+    let Builder { collector, devices, base, tasks, outputs, estimating, .. } = builder;
     if let Some(rules) = &job.output {
         let patterns = patterns(job);
         let among = |folder: &Path| patterns.iter().any(|pattern| folder.starts_with(&pattern.clean));
@@ -92,6 +99,8 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
     let warnings = devices.warnings;
     let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
     let root = root.map(|root| paths::clean(&root).unwrap_or(root));
+    let rules = job.output.as_ref().and_then(|rules| rules.package.as_ref());
+    let package = rules.zip(root.as_deref()).and_then(|(rules, root)| package::plan(rules, &base, root, &collector));
     collector.finish(root).map(|output_root| Plan {
         header: Header {
             tonemill: crate::FORMAT_VERSION,
@@ -103,6 +112,8 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             output_root,
             tasks: tasks.len() as u32,
             warnings,
+            estimate: Some(estimating.finish()),
+            package,
         },
         tasks: Arc::new(tasks),
     })
@@ -189,7 +200,7 @@ impl<'a> Builder<'a> {
 
     /// Adds a task.
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
-        let Beside { item, annotations, checks } = beside;
+        let Beside { item, annotations, checks, frames, channels } = beside;
         let number = (self.tasks.len() + self.pending.len()) as u32;
         let (audio, key) = (self.audio(), String::new());
         let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
@@ -200,6 +211,7 @@ impl<'a> Builder<'a> {
             };
             self.outputs.add(&task, &label, &rules.file.path.place, &self.collector);
         }
+        self.estimating.add(&task, frames, channels);
         self.pending.push(task);
         if self.pending.len() == BATCH {
             self.pack();

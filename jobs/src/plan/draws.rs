@@ -107,14 +107,14 @@ impl Tone {
         self.whole &= hands.collector.len() == before;
     }
 
-    /// The chain of one draw, ready for a plan, with the files that it uses. `None` where something is wrong with it, which
-    /// is told; `of` is the input in words.
+    /// The chain of one draw, ready for a plan, with the files that it uses and the channels behind it, where these are known.
+    /// `None` where something is wrong with it, which is told; `of` is the input in words.
     pub fn resolve(
         &mut self,
         context: &DrawContext<'_>,
         signal: Signal<'_>,
         hands: &mut Hands<'_, '_>,
-    ) -> Option<(Resolved, Sources)> {
+    ) -> Option<(Resolved, Sources, Option<usize>)> {
         let mut resolved = match self.template.resolve(context) {
             Ok(resolved) => resolved,
             Err(error) => {
@@ -128,9 +128,9 @@ impl Tone {
             }
         };
         let mut walk = Walk { tone: self, hands, sources: Sources::default(), device: 0, fork: 0, whole: true };
-        walk.links(&mut resolved.chain, &resolved.devices, &resolved.forks, signal);
+        let behind = walk.links(&mut resolved.chain, &resolved.devices, &resolved.forks, signal);
         let Walk { whole, sources, .. } = walk;
-        whole.then_some((resolved, sources))
+        whole.then_some((resolved, sources, behind))
     }
 
     /// Examines the devices that were part of no chain, so that their mistakes are told too.

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use audio::SampleRate;
 use audio::read::Shape;
 use presets::document::{Collector, Located, Place, closest, did_you_mean, similar};
 use presets::draw::{Datum, Metadata};
@@ -96,6 +97,12 @@ impl Input {
         format!("{}{}", self.recording.identity, self.part)
     }
 
+    /// How long what is played of it lasts, in frames at another rate.
+    pub fn frames(&self, rate: SampleRate) -> u64 {
+        let Shape { frames, sample_rate, .. } = self.recording.shape;
+        audio::resample::resampled_frames(self.take.segment.map_or(frames, |part| part.frames), sample_rate, rate)
+    }
+
     /// The channels in front of the first device.
     pub fn channels(&self) -> usize {
         self.take.channels.channels(usize::from(self.recording.shape.channels))
@@ -175,6 +182,7 @@ fn paths_of<'b>(builder: &Builder<'b>) -> Vec<&'b Located<Template>> {
     if let AnnotationPlace::Path(path) = &rules.annotations {
         paths.push(path);
     }
+    paths.extend(rules.dry.as_ref().map(|dry| &dry.path));
     paths
 }
 

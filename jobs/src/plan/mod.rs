@@ -6,12 +6,15 @@
 mod build;
 mod devices;
 mod draws;
+mod dry;
+mod estimate;
 mod examiner;
 mod inputs;
 mod key;
 mod limited;
 mod moves;
 mod outputs;
+mod package;
 mod pools;
 mod session;
 mod songs;
@@ -31,7 +34,9 @@ use presets::folders::Folders;
 use serde::{Deserialize, Serialize};
 
 pub use devices::freeze;
+pub use estimate::{DeviceTime, Estimate, Estimating, FLAC_SHARE};
 pub use examiner::{ExamineError, Examiner, FindError, locate};
+pub use package::Package;
 pub use tasks::{Outline, OutputOutline, Tasks};
 
 use crate::file::{Collision, JobFile};
@@ -66,6 +71,12 @@ pub struct Header {
     pub tasks: u32,
     /// What a careful user would want to know before it runs.
     pub warnings: Vec<String>,
+    /// What is expected to come out; absent in plans that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+    /// The data set that is made of it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<Package>,
 }
 
 /// What a plan depends on beside the job.

@@ -32,7 +32,7 @@ pub(super) fn output(
         sample_rate: rules.sample_rate,
         length,
         finish: Finish { target, ceiling, ..rules.finish },
-        match_dry: None,
+        match_dry: rules.match_dry.as_ref().map(|by| by.value),
         bext: rules.bext.clone(),
     })
 }

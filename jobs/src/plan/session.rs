@@ -110,7 +110,9 @@ pub(super) fn one(builder: &mut Builder<'_>, form: &SessionForm, mut naming: Nam
         };
         files.push(output);
     }
-    builder.task(naming.label, Render::Session(render), files, sources.into_vec(), Beside::default());
+    // A mix of one channel is reckoned as of two: which it is, the worker finds out.
+    let beside = Beside { checks: builder.job.checks.clone(), frames, channels: 2, ..Beside::default() };
+    builder.task(naming.label, Render::Session(render), files, sources.into_vec(), beside);
 }
 
 /// Whether the parts fit together: there is a track, sidechains and outputs name what there is, nobody hears himself.

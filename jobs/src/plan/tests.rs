@@ -3,6 +3,7 @@
 mod bench;
 mod draws;
 mod mistakes;
+mod outputs;
 
 use audio::device::ProcessMode;
 use bench::{Bench, FUZZ_CLASS};

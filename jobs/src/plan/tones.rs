@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use audio::SampleRate;
 use presets::DeviceKind;
 use presets::document::{Located, Place, did_you_mean, similar};
 use presets::template::{DrawContext, ToneTemplate};
@@ -22,6 +23,9 @@ use crate::task::{Deliver, Facts, Item, Render, ToneRender};
 /// Most tasks of a job.
 const MOST_TASKS: u64 = 10_000_000;
 
+/// Bytes of decoded sound that a block of inputs comes to at most: half of what a worker keeps.
+const MOST_BLOCK: u64 = 128 << 20;
+
 pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
     let (inputs, fit) = inputs::find(builder, form);
     let mut tones: Vec<Tone> = form.tones.iter().flat_map(|tone| find_tones(builder, tone)).collect();
@@ -31,12 +35,34 @@ pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
         tone.prepare(seed, channels, &mut hands(builder));
     }
     let counts = counts(builder, form, &tones, inputs.len());
-    for (tone, count) in tones.iter_mut().zip(counts) {
-        if tone.whole && fit && count > 0 {
-            inputs.iter().for_each(|input| draw(builder, tone, input, count));
+    for block in blocks(&inputs, builder.audio().sample_rate) {
+        if let Some(rules) = builder.rules().and_then(|rules| rules.dry.as_ref()).filter(|_| fit) {
+            block.iter().for_each(|input| super::dry::plan(builder, rules, input));
         }
-        tone.examine_rest(&mut hands(builder));
+        for (tone, count) in tones.iter_mut().zip(&counts) {
+            if tone.whole && fit && *count > 0 {
+                block.iter().for_each(|input| draw(builder, tone, input, *count));
+            }
+        }
     }
+    tones.iter_mut().for_each(|tone| tone.examine_rest(&mut hands(builder)));
+}
+
+/// Inputs whose sound a worker keeps at hand together. All tones play a block before the next begins, so that each input is
+/// decoded once, and what a tone needs is loaded once a block.
+fn blocks(inputs: &[Input], rate: SampleRate) -> impl Iterator<Item = &[Input]> {
+    let mut rest = inputs;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |input: &&Input| {
+            bytes += input.frames(rate) * input.channels() as u64 * 4;
+            bytes <= MOST_BLOCK
+        };
+        let count = rest.iter().take_while(fits).count().clamp(1, rest.len().max(1));
+        let (block, behind) = rest.split_at_checked(count)?;
+        rest = behind;
+        Some(block)
+    })
 }
 
 /// The tasks of one input and one tone.
@@ -50,7 +76,7 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
         let context = DrawContext { seed: builder.job.seed, item: &item, draw: number, metadata: &input.metadata };
         let signal = Signal { channels: Some(input.channels()), of: &shown };
         let resolved = tone.resolve(&context, signal, &mut hands(builder));
-        let (Some((resolved, used)), Some(rules)) = (resolved, builder.rules()) else { continue };
+        let (Some((resolved, used, behind)), Some(rules)) = (resolved, builder.rules()) else { continue };
         let padded = format!("{number:03}");
         let mut values: BTreeMap<&str, &str> = BTreeMap::new();
         values.extend(input.fills.iter().map(|(name, text)| (name.as_str(), text.as_str())));
@@ -91,13 +117,14 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
             1 => format!("{}, \"{}\"", input.label, tone.name),
             _ => format!("{}, \"{}\", draw {number}", input.label, tone.name),
         };
-        builder.task(
-            label,
-            render,
-            vec![output],
-            sources.into_vec(),
-            Beside { item: Some(item), annotations, ..Beside::default() },
-        );
+        let beside = Beside {
+            item: Some(item),
+            annotations,
+            checks: builder.job.checks.clone(),
+            frames: input.frames(builder.audio().sample_rate),
+            channels: behind.and_then(|count| u16::try_from(count).ok()).unwrap_or(input.channels() as u16),
+        };
+        builder.task(label, render, vec![output], sources.into_vec(), beside);
     }
 }
 

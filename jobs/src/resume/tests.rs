@@ -56,6 +56,8 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         output_root: "/out".into(),
         tasks: 1,
         warnings: Vec::new(),
+        estimate: None,
+        package: None,
     };
     Plan { header, tasks: Arc::new([task].into_iter().collect()) }
 }

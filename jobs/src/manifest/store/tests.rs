@@ -44,6 +44,8 @@ fn plan(names: &[&str]) -> Plan {
         output_root: "/out".into(),
         tasks: names.len() as u32,
         warnings: Vec::new(),
+        estimate: None,
+        package: None,
     };
     Plan { header, tasks: Arc::new(names.iter().enumerate().map(task).collect()) }
 }
