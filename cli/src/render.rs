@@ -7,13 +7,14 @@ use std::path::Path;
 
 use farm::{Run, StopReason, Summary};
 use jobs::plan::{Options, Plan};
+use jobs::quarantine::STATE;
 use jobs::resume::{self, Decision, Disk};
 use jobs::task::Task;
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::examine::InWorker;
 use crate::frozen;
-use crate::manifest::{Known, STATE};
+use crate::manifest::Known;
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
@@ -79,7 +80,7 @@ fn left(plan: &Plan, known: &Known<'_>) -> Result<Vec<Task>, Trouble> {
     for (task, decision) in plan.tasks.iter().zip(decisions) {
         match decision {
             Decision::Skip => {}
-            Decision::Render(outputs) => left.push(Task { outputs, ..task.clone() }),
+            Decision::Render { outputs, annotations } => left.push(Task { outputs, annotations, ..task.clone() }),
             Decision::Refuse(refusal) => refused.push(refusal.to_string()),
         }
     }

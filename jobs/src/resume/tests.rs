@@ -96,7 +96,8 @@ fn one(plan: &Plan, records: &[Record], started: &[&str], standing: &Shelf) -> D
 }
 
 fn own(plan: &Plan) -> Decision {
-    Decision::Render(plan.tasks[0].outputs.clone())
+    let task = &plan.tasks[0];
+    Decision::Render { outputs: task.outputs.clone(), annotations: task.annotations.clone() }
 }
 
 #[test]
