@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use farm::journal::{self, Finished};
 use jobs::manifest::{self, FILE_NAME, Record};
 use jobs::plan::Plan;
+use jobs::quarantine::{self, STATE};
 
 use crate::Trouble;
 use crate::verdicts::Verdicts;
-
-/// The folder within an output folder that the farm keeps its lock, journals and logs in.
-pub(crate) const STATE: &str = ".tonemill";
 
 /// All that is known of what stands in an output folder.
 pub(crate) struct Known<'a> {
@@ -72,13 +70,14 @@ impl<'a> Known<'a> {
         for (path, writer) in &journal.last_writers {
             let Some(finished) = writer.map(|index| &journal.finished[index]) else {
                 // An attempt was broken off, maybe between the file's renaming and the word that it was done.
-                if records.get(path).is_some_and(|record| !holds(path, &record.file.blake3)) {
+                if records.get(path).is_some_and(|r| !holds(&r.place(path, self.folder), &r.file.blake3)) {
                     records.remove(path);
                     self.changed = true;
                 }
                 continue;
             };
-            let written = finished.rendered.files.iter().find(|file| file.path == *path);
+            let asked = |lies: &Path| quarantine::asked(&self.state, lies).unwrap_or_else(|| lies.to_owned());
+            let written = finished.rendered.files.iter().find(|file| asked(&file.path) == *path);
             let same = |old: &Record| old.key == finished.key && written.is_some_and(|f| f.blake3 == old.file.blake3);
             if records.get(path).is_some_and(same) {
                 continue;
@@ -109,7 +108,7 @@ impl<'a> Known<'a> {
     /// Writes the manifest: the plan's files in its order, then others that still stand. Gives its path.
     pub(crate) fn write(&mut self) -> Result<PathBuf, Trouble> {
         let folder = self.folder;
-        self.records.retain(|record| folder.join(&record.path).exists());
+        self.records.retain(|record| record.standing(folder).exists() || folder.join(&record.path).exists());
         let path = path(self.plan);
         manifest::write(&path, &self.records).map_err(Trouble::input)?;
         journal::settle(&self.state).map_err(Trouble::input)?;

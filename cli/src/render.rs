@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use farm::{Run, StopReason, Summary};
 use jobs::plan::{Options, Plan};
+use jobs::quarantine::STATE;
 use jobs::queue::{Left, Queue};
 use jobs::resume::{self, Decision, Disk};
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::examine::InWorker;
 use crate::frozen;
-use crate::manifest::{Known, STATE};
+use crate::manifest::Known;
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};

@@ -384,7 +384,8 @@ impl Supervisor {
         let Identity { number, label, key, .. } = identity.clone();
         let outputs = task.paths().map(Path::to_owned).collect();
         self.actions.push(Action::Write(Box::new(Entry::Started { task: number, key, attempt, outputs })));
-        self.actions.push(Action::Send(id, ToWorker::Render { attempt, task: Box::new(task) }));
+        let last = attempt >= self.limits.attempts;
+        self.actions.push(Action::Send(id, ToWorker::Render { attempt, last, task: Box::new(task) }));
         self.tell(FarmEvent::Started { task: number, label, attempt, worker: id });
         self.set_stage(
             id,

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::file::Collision;
 use crate::manifest::Record;
 use crate::paths;
-use crate::plan::Plan;
-use crate::plan::{Outline, OutputOutline};
-use crate::task::Task;
+use crate::plan::{Outline, Plan};
+use crate::quarantine;
+use crate::task::{FlagPolicy, Task};
 
 /// What is done about one task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// All its files stand and were made from the same things.
+    /// All its files stand, be it in quarantine, and were made from the same things.
     Skip,
     /// It is rendered, into its own files or, where these are taken, into those with this number behind their names.
     Render(Option<u32>),
@@ -60,60 +60,24 @@ impl Standing for Disk {
 }
 
 /// One decision a task, in order. `started` names files that an earlier run of this job began and may have published
-/// without living to record it: they are ours too.
+/// without living to record it: they are ours too, and so are the annotations beside them.
 ///
-/// Under `increment` all files of a task take one number, the lowest that is free for all of them, so a second run
-/// renders everything beside the first.
+/// A file in quarantine is as good as one under its name, as long as the job would put it there again. Under `increment`
+/// all files of a task take one number, the lowest that is free for all of them, so a second run renders everything
+/// beside the first.
 pub fn decide(plan: &Plan, records: &[Record], started: &HashSet<PathBuf>, standing: &dyn Standing) -> Vec<Decision> {
-    let root = &plan.header.output_root;
-    let records: HashMap<&str, &Record> = records.iter().map(|r| (r.path.as_str(), r)).collect();
-    let record = |path: &Path| records.get(paths::relative(path, root).as_str()).copied();
-    let mut taken: HashSet<PathBuf> = match plan.header.collision {
-        Collision::Increment => plan.tasks.outlines().flat_map(|task| task.outputs).map(|output| output.path).collect(),
+    let taken = match plan.header.collision {
+        Collision::Increment => plan.tasks.outlines().flat_map(|task| task.into_paths()).collect(),
         Collision::Skip | Collision::Overwrite | Collision::Error => HashSet::new(),
     };
-    let decide = |task: Outline| {
-        let outputs = &task.outputs;
-        let first = |wanted: &dyn Fn(&Path) -> bool| {
-            outputs.iter().map(|o| &o.path).find(|path| standing.size(path).is_some() && wanted(path)).cloned()
-        };
-        let same = |output: &OutputOutline| {
-            let size = standing.size(&output.path);
-            size.is_some() && record(&output.path).is_some_and(|r| r.key == task.key && Some(r.file.bytes) == size)
-        };
-        match plan.header.collision {
-            Collision::Overwrite => Decision::Render(None),
-            // What an interrupted run of this very job has made or begun is no collision: the run goes on.
-            Collision::Error if !outputs.is_empty() && outputs.iter().all(same) => Decision::Skip,
-            Collision::Error => match first(&|path| !started.contains(path)) {
-                Some(path) => Decision::Refuse(Refusal::Stands { path }),
-                None => Decision::Render(None),
-            },
-            Collision::Skip => {
-                if outputs.iter().all(same) {
-                    return Decision::Skip;
-                }
-                match first(&|path| record(path).is_none() && !started.contains(path)) {
-                    Some(path) => Decision::Refuse(Refusal::NotOurs { path }),
-                    None => Decision::Render(None),
-                }
-            }
-            Collision::Increment => match first(&|_| true) {
-                None => Decision::Render(None),
-                Some(_) => Decision::Render(Some(free_number(outputs, &mut taken, standing))),
-            },
-        }
+    let mut before = Before {
+        root: &plan.header.output_root,
+        records: records.iter().map(|r| (r.path.as_str(), r)).collect(),
+        started,
+        standing,
+        taken,
     };
-    plan.tasks.outlines().map(decide).collect()
-}
-
-/// The lowest number from 2 that is free for all of them.
-fn free_number(outputs: &[OutputOutline], taken: &mut HashSet<PathBuf>, standing: &dyn Standing) -> u32 {
-    let under = |number: u32| outputs.iter().map(move |output| with_number(&output.path, number));
-    let free = |number: &u32| under(*number).all(|path| standing.size(&path).is_none() && !taken.contains(&path));
-    let number = (2..).find(free).expect("some number is free");
-    taken.extend(under(number));
-    number
+    plan.tasks.outlines().map(|task| before.decide(&task, plan.header.collision)).collect()
 }
 
 /// Puts a number behind the names of all files that a task writes.
@@ -121,6 +85,116 @@ pub(crate) fn numbered(task: &mut Task, number: u32) {
     let outputs = task.outputs.iter_mut().map(|output| &mut output.path);
     let paths = outputs.chain(task.annotations.iter_mut().map(|annotation| &mut annotation.path));
     paths.for_each(|path| *path = with_number(path, number));
+}
+
+/// The paths of a task's annotations.
+fn notes(task: &Outline) -> impl Iterator<Item = &PathBuf> {
+    task.annotations.iter().map(|annotation| &annotation.path)
+}
+
+/// What there is before a run.
+struct Before<'a> {
+    root: &'a Path,
+    /// By path.
+    records: HashMap<&'a str, &'a Record>,
+    started: &'a HashSet<PathBuf>,
+    standing: &'a dyn Standing,
+    /// Paths that are given away, where numbers are.
+    taken: HashSet<PathBuf>,
+}
+
+impl<'a> Before<'a> {
+    fn decide(&mut self, task: &Outline, collision: Collision) -> Decision {
+        match collision {
+            Collision::Overwrite => Decision::Render(None),
+            Collision::Error if !task.outputs.is_empty() && self.stands(task) => Decision::Skip,
+            // What an interrupted run of this very job has made or begun is no collision: the run goes on.
+            Collision::Error => match self.in_the_way(task, |path| self.started.contains(path)) {
+                Some(path) => Decision::Refuse(Refusal::Stands { path }),
+                None => Decision::Render(None),
+            },
+            Collision::Skip if self.stands(task) => Decision::Skip,
+            Collision::Skip => {
+                match self.in_the_way(task, |path| self.record(path).is_some() || self.started.contains(path)) {
+                    Some(path) => Decision::Refuse(Refusal::NotOurs { path }),
+                    None => Decision::Render(None),
+                }
+            }
+            Collision::Increment if self.is_free(task.paths()) => Decision::Render(None),
+            Collision::Increment => Decision::Render(Some(self.free_number(task))),
+        }
+    }
+
+    fn record(&self, path: &Path) -> Option<&'a Record> {
+        self.records.get(paths::relative(path, self.root).as_str()).copied()
+    }
+
+    /// Whether all that a task gives stands already.
+    fn stands(&self, task: &Outline) -> bool {
+        task.outputs.iter().all(|output| {
+            self.record(&output.path).is_some_and(|record| {
+                record.key == task.key && self.is_fit(record, task) && self.stands_as(record, &output.path)
+            })
+        }) && self.has_annotations(task)
+    }
+
+    /// Whether what was found wrong with a file would have it lie where it does, under the task's policy.
+    fn is_fit(&self, record: &Record, task: &Outline) -> bool {
+        match task.checks.policy {
+            _ if record.file.quarantined => task.checks.may_quarantine(),
+            FlagPolicy::Keep => true,
+            FlagPolicy::Retry | FlagPolicy::Quarantine | FlagPolicy::Fail => record.file.flags.is_empty(),
+        }
+    }
+
+    /// Whether a file stands as its record says, or was taken out of quarantine by someone who has looked at it.
+    fn stands_as(&self, record: &Record, path: &Path) -> bool {
+        let holds = |path: &Path| self.standing.size(path) == Some(record.file.bytes);
+        holds(&record.place(path, self.root)) || holds(path)
+    }
+
+    /// Whether each of a task's annotations was written for it and stands.
+    fn has_annotations(&self, task: &Outline) -> bool {
+        let record = task.outputs.first().and_then(|output| self.record(&output.path));
+        let written = |path: &PathBuf| {
+            let places = [path.clone(), quarantine::quarantined(self.root, path)];
+            let known = &record?.annotations;
+            let mut stand = places.iter().filter(|place| {
+                let name = paths::relative(place, self.root);
+                known.iter().any(|annotation| annotation.path == Path::new(&name))
+            });
+            stand.find(|place| self.standing.size(place).is_some()).map(|_| ())
+        };
+        notes(task).all(|path| written(path).is_some())
+    }
+
+    /// The first file in a task's way that is not ours. Its annotations are if one of its outputs is.
+    fn in_the_way(&self, task: &Outline, is_ours: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+        let stands = |path: &&PathBuf| self.standing.size(path).is_some();
+        let strange = |path: &&PathBuf| stands(path) && !is_ours(path);
+        let outputs = || task.outputs.iter().map(|output| &output.path);
+        let theirs = outputs().find(strange);
+        let own = outputs().any(|path| is_ours(path));
+        theirs.or_else(|| notes(task).filter(|_| !own).find(stands)).cloned()
+    }
+
+    /// Whether nothing stands at any of these paths, or where their quarantine would be.
+    fn is_free<'p>(&self, mut paths: impl Iterator<Item = &'p Path>) -> bool {
+        let stands = |path: &Path| self.standing.size(path).is_some();
+        paths.all(|path| !stands(path) && !stands(&quarantine::quarantined(self.root, path)))
+    }
+
+    /// The lowest number from 2 that is free for all that a task writes.
+    fn free_number(&mut self, task: &Outline) -> u32 {
+        let under = |number: u32| task.paths().map(|path| with_number(path, number)).collect::<Vec<_>>();
+        let free = |number: &u32| {
+            let paths = under(*number);
+            !paths.iter().any(|path| self.taken.contains(path)) && self.is_free(paths.iter().map(PathBuf::as_path))
+        };
+        let number = (2..).find(free).expect("some number is free");
+        self.taken.extend(under(number));
+        number
+    }
 }
 
 /// `out/a.wav` as `out/a-2.wav`.

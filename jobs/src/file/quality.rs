@@ -46,7 +46,7 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, audio: AudioSettings, col
             };
             collector.mistake_with(&node.place, format!("quality = {} is not known", node.shown()), help);
         }
-        return Checks { gate: Some(gate), policy: policy.unwrap_or_default(), offset: None };
+        return Checks { gate: Some(gate), policy: policy.unwrap_or_default(), ..Checks::default() };
     }
     let Some(fields) = Fields::of("quality", node, collector) else { return Checks::default() };
     let policy = fields.choice("policy", &POLICIES).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, audio: AudioSettings, col
     }
     fields.finish();
     let offset = offset.map(|seconds| (seconds * audio.sample_rate.hz()).round() as u64);
-    Checks { gate: Some(gate), policy, offset }
+    Checks { gate: Some(gate), policy, offset, output_root: None }
 }
 
 /// Whether a limit, or all looking, is switched off.

@@ -436,14 +436,17 @@ const TRACKS: &str = "session: { tracks: { t: { audio: x } } }";
 #[test]
 fn takes_go_through_the_standard_gate_and_sessions_through_none_unless_they_ask() {
     use crate::task::{Checks, FlagPolicy, Gate};
-    let standard = Checks { gate: Some(Gate::default()), policy: FlagPolicy::Keep, offset: None };
+    let standard = Checks { gate: Some(Gate::default()), policy: FlagPolicy::Keep, ..Checks::default() };
     assert_eq!(checks(TAKES, "").unwrap(), standard);
     assert_eq!(checks(TAKES, "quality: keep").unwrap(), standard);
     assert_eq!(checks(TAKES, "quality: off").unwrap(), Checks::default());
     assert_eq!(checks(TRACKS, "").unwrap(), Checks::default());
     let gate = Gate { like_dry_below_db: None, ..Gate::default() };
     let policy = FlagPolicy::Quarantine;
-    assert_eq!(checks(TRACKS, "quality: quarantine").unwrap(), Checks { gate: Some(gate), policy, offset: None });
+    assert_eq!(
+        checks(TRACKS, "quality: quarantine").unwrap(),
+        Checks { gate: Some(gate), policy, ..Checks::default() }
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::glob::Glob;
 use crate::paths;
+use crate::quarantine::OutputRoot;
 use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
 
 /// Tasks that are packed together: enough for all threads.
@@ -44,6 +45,8 @@ pub(super) struct Builder<'a> {
     pub devices: Devices<'a>,
     /// The folder that relative output paths start from, absolute.
     pub base: PathBuf,
+    /// The folder that all outputs lie in.
+    root: Option<OutputRoot>,
     presets: Presets,
     tasks: Tasks,
     /// Those that are still to be packed, without their keys.
@@ -64,8 +67,11 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             return Err(collector.into_mistakes());
         }
     };
+    let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
+    let root = root.map(|root| paths::clean(&root).unwrap_or(root));
     let mut builder = Builder {
         job,
+        root: root.clone().map(OutputRoot::from),
         collector,
         files: Files::default(),
         devices: Devices::new(&options.folders, job.audio, examiner),
@@ -97,8 +103,6 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         outputs.finish(&tasks, &rules.file.path.place, &among, &is_read, &collector);
     }
     let warnings = devices.warnings;
-    let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
-    let root = root.map(|root| paths::clean(&root).unwrap_or(root));
     let rules = job.output.as_ref().and_then(|rules| rules.package.as_ref());
     let package = rules.zip(root.as_deref()).and_then(|(rules, root)| package::plan(rules, &base, root, &collector));
     collector.finish(root).map(|output_root| Plan {
@@ -200,7 +204,10 @@ impl<'a> Builder<'a> {
 
     /// Adds a task.
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
-        let Beside { item, annotations, checks, frames, channels } = beside;
+        let Beside { item, annotations, mut checks, frames, channels } = beside;
+        if checks.may_quarantine() {
+            checks.output_root.clone_from(&self.root);
+        }
         let number = (self.tasks.len() + self.pending.len()) as u32;
         let (audio, key) = (self.audio(), String::new());
         let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };

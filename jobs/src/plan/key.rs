@@ -20,7 +20,7 @@ struct Content<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     annotations: Vec<Annotation>,
     #[serde(skip_serializing_if = "Checks::is_nothing")]
-    checks: &'a Checks,
+    checks: Checks,
 }
 
 /// The key of a task. Each path in it counts as the hash of what lies there.
@@ -43,7 +43,8 @@ pub(super) fn key(task: &Task) -> String {
         outputs: outputs.iter().map(|output| Output { path: PathBuf::new(), ..output.clone() }).collect(),
         sources: sources.iter().map(|s| (s.role.as_str(), s.blake3.as_str())).collect(),
         annotations: annotations.iter().map(follow).collect(),
-        checks,
+        // Where a file would be put aside is not what it holds.
+        checks: Checks { output_root: None, ..checks.clone() },
     };
     of_text(&serde_json::to_string(&content).expect("a render's maps have texts for keys"))
 }

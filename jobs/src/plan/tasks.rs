@@ -6,12 +6,12 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde::Deserialize;
 
-use crate::task::Task;
+use crate::task::{Checks, Task};
 
 /// Tasks of a block: what a task costs hardly falls beyond, and what taking a single one out costs rises.
 const BLOCK: usize = 64;
@@ -52,6 +52,21 @@ pub struct Outline {
     /// The files that follow its take.
     #[serde(default)]
     pub annotations: Vec<OutputOutline>,
+    /// [`Task::checks`].
+    #[serde(default)]
+    pub checks: Checks,
+}
+
+impl Outline {
+    /// Where it writes: its outputs, then what follows its take.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.outputs.iter().chain(&self.annotations).map(|file| file.path.as_path())
+    }
+
+    /// Likewise, by value.
+    pub fn into_paths(self) -> impl Iterator<Item = PathBuf> {
+        self.outputs.into_iter().chain(self.annotations).map(|file| file.path)
+    }
 }
 
 /// Where a file is written.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use presets::document::{Collector, Place};
 
 use super::limited::Limited;
-use super::tasks::Tasks;
+use super::tasks::{Outline, Tasks};
 use crate::paths;
 use crate::task::{Annotation, Task};
 
@@ -109,8 +109,7 @@ impl Outputs {
         }
         let mut read_again = Limited::new("outputs would lie among the inputs");
         if self.folders.keys().any(|folder| may_be_read(folder)) {
-            let all = tasks.outlines().flat_map(|task| task.outputs.into_iter().chain(task.annotations));
-            let all = all.map(|file| file.path);
+            let all = tasks.outlines().flat_map(Outline::into_paths);
             for path in all.filter(|path| !written.iter().any(|other| Path::new(other) == path)) {
                 if let Some(pattern) = is_read(&path) {
                     let message = || format!("{} would lie among the inputs of {pattern}", paths::shown(&path));

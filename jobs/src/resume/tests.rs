@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
+use audio::quality::Flag;
+
 use super::*;
-use crate::manifest::{Rendered, RenderedFile, Timings, records};
+use crate::manifest::{AnnotationRecord, Rendered, RenderedFile, Timings, records};
 use crate::plan::Header;
 use crate::queue::{Left, Queue};
 use crate::task::{
-    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, Take, ToneRender,
+    Annotation, AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, Take, Task,
+    TimeChange, ToneRender,
 };
 
 /// Files by path, with their sizes.
@@ -169,6 +172,96 @@ fn increment_gives_all_files_of_a_task_one_free_number() {
     let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }]);
     let names: Vec<_> = queue.get(0).outputs.iter().map(|output| output.path.display().to_string()).collect();
     assert_eq!(names, ["/out/mix-3.wav", "/out/stem-2-3.wav"]);
+}
+
+/// A plan of one task, with that task changed.
+fn change_task(plan: &mut Plan, change: impl FnOnce(&mut Task)) {
+    let mut task = plan.tasks.get(0);
+    change(&mut task);
+    plan.tasks = Arc::new([task].into_iter().collect());
+}
+
+/// A plan of one task that quarantines, and what it gave: one flagged file, in quarantine or not.
+fn flagged(policy: FlagPolicy, quarantined: bool) -> (Plan, Vec<Record>) {
+    let mut plan = plan(Collision::Skip, &["a.wav"]);
+    change_task(&mut plan, |task| task.checks.policy = policy);
+    let mut recorded = made_under(&plan, "key");
+    recorded[0].file.flags = vec![Flag::Silent { peak_dbfs: None, limit_dbfs: -90.0 }];
+    recorded[0].file.quarantined = quarantined;
+    (plan, recorded)
+}
+
+const QUARANTINED: &str = ".tonemill/quarantine/a.wav";
+
+#[test]
+fn a_file_in_quarantine_is_done_as_long_as_the_job_would_put_it_there() {
+    for policy in [FlagPolicy::Quarantine, FlagPolicy::Retry] {
+        let (plan, recorded) = flagged(policy, true);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[(QUARANTINED, 10)])), Decision::Skip);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[(QUARANTINED, 9)])), OWN);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[])), OWN);
+        // Someone has listened to it and moved it to its place.
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10)])), Decision::Skip);
+    }
+    for policy in [FlagPolicy::Keep, FlagPolicy::Fail] {
+        let (plan, recorded) = flagged(policy, true);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[(QUARANTINED, 10)])), OWN, "{policy:?}");
+    }
+}
+
+#[test]
+fn a_flagged_file_under_its_name_is_done_only_where_the_job_keeps_such() {
+    let standing = shelf(&[("a.wav", 10)]);
+    let (plan, recorded) = flagged(FlagPolicy::Keep, false);
+    assert_eq!(one(&plan, &recorded, &[], &standing), Decision::Skip);
+    for policy in [FlagPolicy::Retry, FlagPolicy::Quarantine, FlagPolicy::Fail] {
+        let (plan, recorded) = flagged(policy, false);
+        assert_eq!(one(&plan, &recorded, &[], &standing), OWN, "{policy:?}");
+    }
+}
+
+/// A plan of one task with an annotation, and what it gave.
+fn annotated(collision: Collision) -> (Plan, Vec<Record>) {
+    let mut plan = plan(collision, &["a.wav"]);
+    let change = TimeChange::none(AudioSettings::standard().sample_rate);
+    let annotation = |path: &str| Annotation { source: "/in.mid".into(), path: path.into(), change };
+    change_task(&mut plan, |task| task.annotations = vec![annotation("/out/a.mid")]);
+    let mut recorded = made_under(&plan, "key");
+    let (source, blake3) = ("/in.mid".into(), String::new());
+    recorded[0].annotations = vec![AnnotationRecord { path: "a.mid".into(), source, blake3, rewritten: false, change }];
+    (plan, recorded)
+}
+
+#[test]
+fn a_missing_or_new_annotation_renders_its_task_again() {
+    let (mut plan, recorded) = annotated(Collision::Skip);
+    let standing = shelf(&[("a.wav", 10), ("a.mid", 5)]);
+    assert_eq!(one(&plan, &recorded, &[], &standing), Decision::Skip);
+    assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10)])), OWN);
+    change_task(&mut plan, |task| task.annotations[0].path = "/out/b.mid".into());
+    assert_eq!(one(&plan, &recorded, &[], &standing), OWN);
+}
+
+#[test]
+fn an_annotation_that_is_not_ours_is_never_touched() {
+    let (plan, recorded) = annotated(Collision::Skip);
+    let path = PathBuf::from("/out/a.mid");
+    let standing = shelf(&[("a.mid", 5)]);
+    assert_eq!(one(&plan, &[], &[], &standing), Decision::Refuse(Refusal::NotOurs { path }));
+    assert_eq!(one(&plan, &[], &["a.wav"], &standing), OWN);
+    assert_eq!(one(&plan, &recorded, &[], &standing), OWN);
+}
+
+#[test]
+fn an_annotation_takes_the_number_of_its_file() {
+    let (plan, _) = annotated(Collision::Increment);
+    let number = |standing: &Shelf| one(&plan, &[], &[], standing);
+    assert_eq!(number(&shelf(&[])), OWN);
+    assert_eq!(number(&shelf(&[("a.mid", 1), ("a-2.wav", 1)])), Decision::Render(Some(3)));
+    assert_eq!(number(&shelf(&[(QUARANTINED, 1)])), Decision::Render(Some(2)));
+    let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }]);
+    let paths: Vec<_> = queue.get(0).paths().map(|path| path.display().to_string()).collect();
+    assert_eq!(paths, ["/out/a-3.wav", "/out/a-3.mid"]);
 }
 
 #[test]
