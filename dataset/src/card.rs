@@ -153,7 +153,7 @@ fn counts(set: &DataSet) -> String {
         _ => format!("The quality gate has {flagged} flagged, for what their column `flags` says.\n"),
     };
     if set.left != Left::default() {
-        text += &format!("\nLeft out, {}.\n", set.left);
+        text += &format!("\nLeft out of what was rendered: {}.\n", set.left);
     }
     text
 }

@@ -61,7 +61,7 @@ pub enum PackageError {
         splits: String,
     },
     /// Nothing is left.
-    #[error("nothing is left for the data set: {0}")]
+    #[error("nothing is left for the data set. Of what was rendered: {0}")]
     Empty(Left),
     /// A setting is for other layouts.
     #[error(transparent)]
@@ -194,9 +194,9 @@ impl fmt::Display for Left {
         let told: Vec<String> =
             parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
         if told.is_empty() {
-            return f.write_str("the render has dry takes alone");
+            return f.write_str("dry takes alone");
         }
-        write!(f, "of what was rendered, {}", told.join(", "))
+        f.write_str(&told.join(", "))
     }
 }
 

@@ -233,9 +233,9 @@ impl<'a> Gathering<'a> {
         }
         let Left { quarantined, flagged, held_back } = self.left;
         let of = |count, what: &str| (count > 0).then(|| format!("{} left out: {what}", files_are(count)));
-        self.warnings.extend(of(held_back, "their tones are held out, and their sources are in other splits than test"));
-        self.warnings.extend(of(quarantined, "the quality gate has put them into quarantine"));
-        self.warnings.extend(of(flagged, "they or their dry takes are flagged"));
+        self.warnings.extend(of(held_back, "of held-out tones, their sources being in other splits than test"));
+        self.warnings.extend(of(quarantined, "put into quarantine by the quality gate"));
+        self.warnings.extend(of(flagged, "flagged by the quality gate, or their dry takes are"));
     }
 
     fn licences(&mut self, entries: &mut [Entry]) -> Result<Licences, PackageError> {

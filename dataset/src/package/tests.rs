@@ -442,4 +442,6 @@ fn paths_that_give_one_key_are_told_apart() {
     assert!(rows[0].key.starts_with("x-y-a-") && rows[0].key != rows[1].key, "{} {}", rows[0].key, rows[1].key);
 }
 
+#[cfg(target_os = "linux")]
+mod memory;
 mod takes;

@@ -232,10 +232,10 @@ fn the_licence_in_a_models_own_metadata_is_collected_and_held_against_the_list()
     lines[0]["sources"].as_array_mut().unwrap().push(free);
     lines[1]["sources"].as_array_mut().unwrap().push(strict);
     let out = bench.manifest(&lines);
-    let summary = package(&out, &bench.path("set"), &Settings::new(Layout::Folders)).unwrap();
+    let summary = package(&out, &bench.path("all"), &Settings::new(Layout::Folders)).unwrap();
     let licences = ["CC-BY-4.0", "CC0-1.0", "Not for data sets"].map(str::to_owned);
     assert_eq!(summary.licences, BTreeSet::from(licences));
-    let table = rows(&bench, "set");
+    let table = rows(&bench, "all");
     assert_eq!(table[0]["licence"], "CC-BY-4.0 AND CC0-1.0");
     let allowed = ["CC0-1.0", "CC-BY-4.0"].map(str::to_owned).to_vec();
     let asked = Settings { licence_allow: allowed, ..Settings::new(Layout::Folders) };
