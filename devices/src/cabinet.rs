@@ -18,6 +18,8 @@ const CONTROLS: &[Control] = &[
     Control::new("Level", Unit::Decibels, -60.0, 24.0, 0.0),
     Control::new("Mix", Unit::Percent, 0.0, 100.0, 100.0),
     Control::switch("Normalize", true).fixed(),
+    // The latency follows from it.
+    Control::switch("Trim predelay", false).fixed(),
 ];
 
 /// The rate at which a normalised response has an energy of 1.
@@ -29,7 +31,11 @@ const REFERENCE_RATE: f64 = 48_000.0;
 ///
 /// Normalize scales the response so that its louder channel has an energy (sum of squares) of 1 at 48 kHz: white noise
 /// of that rate comes out as loud as it went in. The gain at each frequency is then the same at every session rate.
-/// Without it the response is used as it is. There is no latency.
+/// Without it the response is used as it is.
+///
+/// Trim predelay takes what the response lets pass before its strongest arrival, the way from the speaker to the
+/// microphone and its own rise, for latency: so it is removed, and the sound comes when the input does. The sound itself
+/// stays as it is, and so does the time between the sides of a stereo response. Without it there is no latency.
 pub(crate) struct Cabinet {
     asset: Asset,
     impulse: Impulse,
@@ -73,7 +79,12 @@ impl Model for Cabinet {
     fn engine(&self, setup: Setup, channels: Channels, values: &Values) -> Result<Box<dyn Engine>, DeviceError> {
         let rate = setup.sample_rate.hz();
         let responses = self.responses(setup.sample_rate, channels.outputs, values.get(2) >= 1.0)?;
+        let predelay = if values.get(3) >= 1.0 { predelay(&responses) } else { 0 };
         Ok(Box::new(CabinetEngine {
+            predelay,
+            // What is mixed in from the input comes when the response's strongest arrival does.
+            waiting: vec![vec![0.0; predelay]; responses.len()],
+            place: 0,
             frames: responses[0].len() as u64,
             convolvers: responses.iter().map(|response| Convolver::new(response)).collect(),
             level: Smoothed::new(gain::factor(values.get(0), f64::NEG_INFINITY), rate),
@@ -82,15 +93,28 @@ impl Model for Cabinet {
     }
 }
 
+/// Frames before the strongest arrival, of the channel in which that is the earliest.
+fn predelay(responses: &[Vec<f32>]) -> usize {
+    let strongest = |response: &Vec<f32>| {
+        let peak = response.iter().map(|sample| sample.abs()).fold(0.0, f32::max);
+        response.iter().position(|sample| sample.abs() == peak).unwrap_or(0)
+    };
+    responses.iter().map(strongest).min().unwrap_or(0)
+}
+
 struct CabinetEngine {
     frames: u64,
+    predelay: usize,
+    /// By channel, what of the input is to be mixed in later, in a ring of the predelay's length.
+    waiting: Vec<Vec<f32>>,
+    place: usize,
     convolvers: Vec<Convolver>,
     level: Smoothed,
     mix: Smoothed,
 }
 
 impl Engine for CabinetEngine {
-    /// Normalize takes effect at the next activation.
+    /// Normalize and Trim predelay take effect at the next activation.
     fn set(&mut self, index: usize, value: f64) {
         match index {
             0 => self.level.set(gain::factor(value, f64::NEG_INFINITY)),
@@ -100,23 +124,33 @@ impl Engine for CabinetEngine {
     }
 
     fn render(&mut self, audio: &mut Buffer, frames: Range<usize>) {
-        let (mut level, mut mix) = (self.level, self.mix);
-        for (channel, convolver) in audio.channels_mut().zip(&mut self.convolvers) {
+        let (mut level, mut mix, mut place) = (self.level, self.mix, self.place);
+        for ((channel, convolver), waiting) in audio.channels_mut().zip(&mut self.convolvers).zip(&mut self.waiting) {
             // Every channel walks the same way through the smoothed values.
-            (level, mix) = (self.level, self.mix);
+            (level, mix, place) = (self.level, self.mix, self.place);
             for sample in &mut channel[frames.clone()] {
                 let (level, mix) = (level.next(), mix.next());
                 let wet = f64::from(convolver.process(*sample)) * level;
+                if let Some(waiting) = waiting.get_mut(place) {
+                    std::mem::swap(waiting, sample);
+                    place = (place + 1) % self.predelay;
+                }
                 *sample = (f64::from(*sample) * (1.0 - mix) + wet * mix) as f32;
             }
         }
-        (self.level, self.mix) = (level, mix);
+        (self.level, self.mix, self.place) = (level, mix, place);
     }
 
     fn reset(&mut self) {
         self.convolvers.iter_mut().for_each(Convolver::reset);
+        self.waiting.iter_mut().for_each(|waiting| waiting.fill(0.0));
+        self.place = 0;
         self.level.reset();
         self.mix.reset();
+    }
+
+    fn latency(&self) -> u64 {
+        self.predelay as u64
     }
 
     fn tail(&self) -> Tail {

@@ -117,6 +117,37 @@ fn level_and_mix_do_what_they_say() {
 }
 
 #[test]
+fn what_comes_before_the_strongest_arrival_is_latency_where_that_is_asked_for() {
+    let mut far = vec![0.0; 100];
+    far.extend([0.3, -1.0, 0.5]);
+    let path = wav("far.wav", 48_000, std::slice::from_ref(&far));
+    let values = |mix: &'static str| [("Normalize", "off"), ("Trim predelay", "on"), ("Mix", mix)];
+    let mut input = impulse(300);
+    input[7] = 0.5;
+    let mut device = cabinet(&path, &values("100 %"));
+    let output = render(&mut *device, &mono(input.clone()), &[]);
+    assert_eq!(device.latency(), 101);
+    let mut plain = cabinet(&path, &[("Normalize", "off")]);
+    assert_eq!(render(&mut *plain, &mono(input.clone()), &[]), output, "the sound stays as it is");
+    assert_eq!(plain.latency(), 0);
+    // What is mixed in stands in the frame of the strongest arrival.
+    let mixed = render(&mut *cabinet(&path, &values("50 %")), &mono(input.clone()), &[]);
+    for frame in 0..300usize {
+        let dry = frame.checked_sub(101).map_or(0.0, |frame| f64::from(input[frame]));
+        let expected = 0.5 * dry + 0.5 * f64::from(output.channel(0)[frame]);
+        assert!((f64::from(mixed.channel(0)[frame]) - expected).abs() < 1e-6, "frame {frame}");
+    }
+    // The sides of a stereo response keep the time between them.
+    let side = |at: usize| (0..80).map(|n| if n == at { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
+    let path = wav("apart.wav", 48_000, &[side(60), side(40)]);
+    let mut device = cabinet(&path, &values("100 %"));
+    let output = render(&mut *device, &mono(impulse(100)), &[]);
+    assert_eq!(device.latency(), 40);
+    let first = |channel: usize| output.channel(channel).iter().position(|sample| sample.abs() > 0.5);
+    assert_eq!([first(0), first(1)], [Some(60), Some(40)]);
+}
+
+#[test]
 fn a_response_of_another_rate_sounds_alike() {
     let reference = create("cabinet");
     let mut reference = reference;
