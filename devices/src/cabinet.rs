@@ -33,9 +33,9 @@ const REFERENCE_RATE: f64 = 48_000.0;
 /// of that rate comes out as loud as it went in. The gain at each frequency is then the same at every session rate.
 /// Without it the response is used as it is.
 ///
-/// Trim predelay takes what the response lets pass before its strongest arrival, the way from the speaker to the
-/// microphone and its own rise, for latency: so it is removed, and the sound comes when the input does. The sound itself
-/// stays as it is, and so does the time between the sides of a stereo response. Without it there is no latency.
+/// Trim predelay takes the frames before the response comes within 1 dB of its peak, which are the way from the speaker to
+/// the microphone and its own rise, for latency: so they are removed, and the sound comes when the input does. The sound
+/// itself stays as it is, and so does the time between the sides of a stereo response. Without it there is no latency.
 pub(crate) struct Cabinet {
     asset: Asset,
     impulse: Impulse,
@@ -82,7 +82,7 @@ impl Model for Cabinet {
         let predelay = if values.get(3) >= 1.0 { predelay(&responses) } else { 0 };
         Ok(Box::new(CabinetEngine {
             predelay,
-            // What is mixed in from the input comes when the response's strongest arrival does.
+            // What is mixed in from the input comes when the response does.
             waiting: vec![vec![0.0; predelay]; responses.len()],
             place: 0,
             frames: responses[0].len() as u64,
@@ -93,13 +93,15 @@ impl Model for Cabinet {
     }
 }
 
-/// Frames before the strongest arrival, of the channel in which that is the earliest.
+/// Frames before a response arrives, of the channel in which it does so first. Round its peak a filter's response is so
+/// flat that the sound arrives in the frames before it as much as in that.
 fn predelay(responses: &[Vec<f32>]) -> usize {
-    let strongest = |response: &Vec<f32>| {
+    const NEAR_PEAK: f32 = 0.891;
+    let arrival = |response: &Vec<f32>| {
         let peak = response.iter().map(|sample| sample.abs()).fold(0.0, f32::max);
-        response.iter().position(|sample| sample.abs() == peak).unwrap_or(0)
+        response.iter().position(|sample| sample.abs() >= NEAR_PEAK * peak).unwrap_or(0)
     };
-    responses.iter().map(strongest).min().unwrap_or(0)
+    responses.iter().map(arrival).min().unwrap_or(0)
 }
 
 struct CabinetEngine {

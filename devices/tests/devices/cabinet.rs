@@ -117,7 +117,7 @@ fn level_and_mix_do_what_they_say() {
 }
 
 #[test]
-fn what_comes_before_the_strongest_arrival_is_latency_where_that_is_asked_for() {
+fn what_comes_before_a_response_arrives_is_latency_where_that_is_asked_for() {
     let mut far = vec![0.0; 100];
     far.extend([0.3, -1.0, 0.5]);
     let path = wav("far.wav", 48_000, std::slice::from_ref(&far));
@@ -130,7 +130,7 @@ fn what_comes_before_the_strongest_arrival_is_latency_where_that_is_asked_for() 
     let mut plain = cabinet(&path, &[("Normalize", "off")]);
     assert_eq!(render(&mut *plain, &mono(input.clone()), &[]), output, "the sound stays as it is");
     assert_eq!(plain.latency(), 0);
-    // What is mixed in stands in the frame of the strongest arrival.
+    // What is mixed in stands in the frame of the arrival.
     let mixed = render(&mut *cabinet(&path, &values("50 %")), &mono(input.clone()), &[]);
     for frame in 0..300usize {
         let dry = frame.checked_sub(101).map_or(0.0, |frame| f64::from(input[frame]));
