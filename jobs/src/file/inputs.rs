@@ -1,6 +1,7 @@
 //! The recordings of a job: where they are, what is known of them, what belongs to them, and what of them is played.
 
 mod played;
+mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use audio::sounding::Sounding;
 use presets::document::{Collector, Fields, Kind, Located, Node, Place, closest, text};
 
 pub use played::{ChannelChoice, Cut, NoiseForm, SegmentsForm};
+pub(super) use schema::definitions;
 
 use super::tones::globs;
 use crate::glob::{Glob, is_name};
@@ -188,7 +190,8 @@ fn group(group: String, place: Place, node: &Node, folder: &Path, collector: &Co
             None
         }
     };
-    let templates = |name: &'static str| fields.get(name).map_or_else(Vec::new, |node| templates(name, node, collector));
+    let templates =
+        |name: &'static str| fields.get(name).map_or_else(Vec::new, |node| templates(name, node, collector));
     let mut form = InputForm {
         metadata: templates("metadata"),
         annotations: templates("annotations"),
@@ -262,7 +265,9 @@ fn check_patterns(form: &InputForm, collector: &Collector) {
         let message = format!("group_by = \"{name}\", and that is not known of the recordings");
         let help = match closest(name, known.iter().copied()) {
             Some(close) => format!("Did you mean {close}?"),
-            None if is_name(name) => format!("Capture it: files: \"data/{{{name}}}/*.wav\", or name a list or metadata."),
+            None if is_name(name) => {
+                format!("Capture it: files: \"data/{{{name}}}/*.wav\", or name a list or metadata.")
+            }
             None => "Name a capture, a column of a list or a field of metadata.".to_owned(),
         };
         collector.mistake_with(place, message, help);

@@ -112,12 +112,7 @@ fn length(node: &Node, collector: &Collector) -> Option<Length> {
 }
 
 /// Tells placeholders that nothing fills, and paths that several sounds would share.
-fn check_placeholders(
-    work: Option<&Work>,
-    deliver: &[Delivery],
-    annotations: &AnnotationPlace,
-    collector: &Collector,
-) {
+fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], annotations: &AnnotationPlace, collector: &Collector) {
     let mut known = vec!["job", "name"];
     match work {
         Some(Work::Tones(form)) => {

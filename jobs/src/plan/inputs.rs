@@ -180,18 +180,20 @@ fn paths_of<'b>(builder: &Builder<'b>) -> Vec<&'b Located<Template>> {
 
 fn of_group(builder: &mut Builder<'_>, form: &InputForm, known: &mut Known) -> Vec<Input> {
     let mut told = Told::new();
-    let mut group = Group { form, known, told: &mut told, inputs: Vec::new(), differs: BTreeSet::new(), without: Vec::new() };
+    let mut group =
+        Group { form, known, told: &mut told, inputs: Vec::new(), differs: BTreeSet::new(), without: Vec::new() };
     for named in named(builder, form) {
+        group.add(builder, named);
         if group.known.takes > MOST_TAKES {
             let message = format!("these recordings give more than {MOST_TAKES} takes");
             builder.collector.mistake_with(&form.place, message, "Make segments longer, or write several jobs.");
             break;
         }
-        group.add(builder, named);
     }
     let Group { inputs, differs, without, .. } = group;
     for name in differs {
-        let message = format!("{}: metadata says otherwise of {name} than the path or the list, which count.", form.place);
+        let message =
+            format!("{}: metadata says otherwise of {name} than the path or the list, which count.", form.place);
         builder.devices.warn(message);
     }
     tell_without_segments(builder, form, &inputs, &without);
@@ -309,7 +311,12 @@ impl Group<'_> {
         let Some(source_group) = self.source_group(builder, &recording, &facts).filter(|_| whole) else { return };
         let Some(parts) = self.parts(builder, &recording, &texts) else { return };
         let source_group = Rc::from(source_group);
-        for (channel, pick) in self.channels(builder, &recording) {
+        let channels = self.channels(builder, &recording);
+        self.known.takes += parts.len() * channels.len();
+        if self.known.takes > MOST_TAKES {
+            return;
+        }
+        for (channel, pick) in channels {
             self.takes(builder, &recording, &source_group, &facts, &texts, (channel, pick), &parts);
         }
     }
@@ -333,7 +340,8 @@ impl Group<'_> {
                 let words = || {
                     let message =
                         format!("{} and {shown} would be one take, \"{}\"", paths::shown(&other), recording.text());
-                    let help = "Find both with one pattern, or give each a group: inputs: { a: \"a/*.wav\", b: \"b/*.wav\" }.";
+                    let help =
+                        "Find both with one pattern, or give each a group: inputs: { a: \"a/*.wav\", b: \"b/*.wav\" }.";
                     (message, help.to_owned())
                 };
                 self.told.twice.tell(place, words, &builder.collector);
@@ -378,7 +386,8 @@ impl Group<'_> {
         }
         for name in self.form.own().filter(|name| facts.contains_key(*name)) {
             let words = || {
-                let message = format!("{name} is known of {} already, and {name}s gives it", paths::shown(&recording.path));
+                let message =
+                    format!("{name} is known of {} already, and {name}s gives it", paths::shown(&recording.path));
                 (message, format!("Give the column, capture or field another name than {name}."))
             };
             self.told.metadata.tell(&self.form.place, words, collector);
@@ -386,7 +395,10 @@ impl Group<'_> {
         }
         if let Some((name, _)) = facts.iter().find(|(_, value)| is_long(value)) {
             let words = || {
-                let message = format!("what is known of {} as {name} has more than {MOST_FACT} bytes", paths::shown(&recording.path));
+                let message = format!(
+                    "what is known of {} as {name} has more than {MOST_FACT} bytes",
+                    paths::shown(&recording.path)
+                );
                 let help = "It would stand beside every file. Take it out, or let annotations carry its file.";
                 (message, help.to_owned())
             };
@@ -555,7 +567,6 @@ impl Group<'_> {
                 change,
             });
         }
-        self.known.takes += parts.len();
     }
 }
 
@@ -659,19 +670,26 @@ fn check_paths(builder: &Builder<'_>, form: &TonesForm, inputs: &[Input], known:
             let lacking: Vec<&Input> = inputs.iter().filter(|input| !input.fills.contains_key(name)).collect();
             let Some(lacks) = lacking.first() else { continue };
             if lacking.len() == inputs.len() {
-                let names = first.facts.iter().filter(|(_, value)| text_of(value).is_some()).map(|(name, _)| name.as_str());
+                let names =
+                    first.facts.iter().filter(|(_, value)| text_of(value).is_some()).map(|(name, _)| name.as_str());
                 let names: Vec<&str> = FIXED.iter().copied().chain(names).collect();
                 let message = format!("nothing fills {{{name}}} in the path");
                 collector.mistake_with(place, message, placeholder_help(name, &names));
             } else {
-                let others = if lacking.len() > 1 { format!(", and for {} more", lacking.len() - 1) } else { String::new() };
+                let others =
+                    if lacking.len() > 1 { format!(", and for {} more", lacking.len() - 1) } else { String::new() };
                 let message = format!("nothing fills {{{name}}} in the path for {}{others}", lacks.text());
-                collector.mistake_with(place, message, format!("Say {name} of every recording, as a text or a number."));
+                collector.mistake_with(
+                    place,
+                    message,
+                    format!("Say {name} of every recording, as a text or a number."),
+                );
             }
         }
         for name in template.placeholders() {
             if let Some(hidden) = known.hidden.iter().find(|hidden| **hidden == name) {
-                let message = format!("{{{hidden}}} in the path is a placeholder of its own, and known of recordings too");
+                let message =
+                    format!("{{{hidden}}} in the path is a placeholder of its own, and known of recordings too");
                 collector.mistake_with(place, message, "Give the column or field another name.");
             }
         }
@@ -695,7 +713,8 @@ fn check_paths(builder: &Builder<'_>, form: &TonesForm, inputs: &[Input], known:
         let file = rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file);
         if file.finish.trim.is_some() {
             let message = "trim moves the sound of a file, and its annotations would not fit it any more";
-            let help = "Cut silence off the recordings instead, inputs: { di: { trim: -60 dB } }, or write annotations: off.";
+            let help =
+                "Cut silence off the recordings instead, inputs: { di: { trim: -60 dB } }, or write annotations: off.";
             collector.mistake_with(&file.path.place, message, help);
         }
     }

@@ -71,7 +71,9 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
         let mut sources = Sources::default();
         sources.add(recording.source.clone());
         sources.extend(&used);
-        let Some(annotations) = inputs::beside(builder, &input.notes, &input.change, &output, &values) else { continue };
+        let Some(annotations) = inputs::beside(builder, &input.notes, &input.change, &output, &values) else {
+            continue;
+        };
         if !annotations.is_empty() {
             input.notes.iter().for_each(|note| sources.add(note.source.clone()));
         }
@@ -83,16 +85,19 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
             drawn: tone.template().drawn(&resolved),
             metadata: Facts::clone(&input.facts),
         };
-        let render = Render::Tone(ToneRender {
-            input: input.take.clone(),
-            tone: tone.name.clone(),
-            chain: resolved.chain,
-        });
+        let render =
+            Render::Tone(ToneRender { input: input.take.clone(), tone: tone.name.clone(), chain: resolved.chain });
         let label = match count {
             1 => format!("{}, \"{}\"", input.label, tone.name),
             _ => format!("{}, \"{}\", draw {number}", input.label, tone.name),
         };
-        builder.task(label, render, vec![output], sources.into_vec(), Beside { item: Some(item), annotations, ..Beside::default() });
+        builder.task(
+            label,
+            render,
+            vec![output],
+            sources.into_vec(),
+            Beside { item: Some(item), annotations, ..Beside::default() },
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use crate::task::{ChannelPick, NoiseKind, NoiseLevel, TakeLevel, Target};
 use crate::template::Template;
 
 /// Most beats or bars of a segment.
-const MOST_BEATS: u64 = 100_000;
+pub(super) const MOST_BEATS: u64 = 100_000;
 /// Shortest segment and hop: a frame at the lowest rate takes less.
 const LEAST_SECONDS: f64 = 0.001;
 /// The range of levels in dBu: beyond what circuits take, either way.
@@ -73,7 +73,11 @@ pub struct NoiseForm {
 pub(super) fn channels(node: &Node, collector: &Collector) -> Option<Located<Vec<ChannelChoice>>> {
     let choices: Vec<ChannelChoice> = match &node.kind {
         Kind::List(items) if items.is_empty() => {
-            collector.mistake_with(&node.place, "channels is empty", "Write mono, a number, each, or some: [sum, each].");
+            collector.mistake_with(
+                &node.place,
+                "channels is empty",
+                "Write mono, a number, each, or some: [sum, each].",
+            );
             return None;
         }
         Kind::List(items) => items.iter().filter_map(|item| channel(item, collector)).collect(),
@@ -152,7 +156,8 @@ pub(super) fn segments(node: &Node, collector: &Collector) -> Option<Located<Seg
 
 /// `trim: true`, the level below which there is silence, or `trim: { below: -60 dB, hold: 1 s }`.
 pub(super) fn trim(node: &Node, collector: &Collector) -> Option<Located<Sounding>> {
-    let plain = |threshold_db| Sounding { threshold_db, hold_seconds: 0.0, shortest_seconds: 0.0, lead_in_seconds: 0.0 };
+    let plain =
+        |threshold_db| Sounding { threshold_db, hold_seconds: 0.0, shortest_seconds: 0.0, lead_in_seconds: 0.0 };
     let range = -120.0..=-20.0;
     let sounding = match (node.scalar().and_then(Scalar::boolean), node.map()) {
         (Some(true), _) => plain(TRIM_DB),

@@ -155,7 +155,10 @@ mod tests {
 
     #[test]
     fn what_can_be_meant_in_two_ways_is_told_at_its_place() {
-        assert_eq!(fault("a,b\nc,x \"y\""), (2, 5, "a quotation mark stands within a cell that has none around it".into()));
+        assert_eq!(
+            fault("a,b\nc,x \"y\""),
+            (2, 5, "a quotation mark stands within a cell that has none around it".into())
+        );
         assert_eq!(fault("a\n\"b,\n"), (2, 1, "a quotation mark opens here and never closes".into()));
         assert_eq!(fault("\"a\"b"), (1, 4, "text stands behind the quotation mark that ends its cell".into()));
     }

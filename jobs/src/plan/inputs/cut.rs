@@ -36,7 +36,8 @@ pub(super) fn sounding(recording: &Recording, sounding: &Sounding) -> Result<Ran
         left -= block.frames() as u64;
     }
     scan.finish().ok_or_else(|| {
-        let message = format!("no sound of {shown} counts above {} dB, so nothing of it is left", sounding.threshold_db);
+        let message =
+            format!("no sound of {shown} counts above {} dB, so nothing of it is left", sounding.threshold_db);
         (message, "Lower trim, or take the recording out of the inputs.".to_owned())
     })
 }
@@ -71,7 +72,8 @@ pub(super) fn segments(
             })?;
             let of_beats = |error: score::annotation::AnnotationError| (error.to_string(), String::new());
             let beats = Beats::read(Path::new(&beats_shown), &bytes, rate).map_err(of_beats)?;
-            let times = if *bars { beats.require_bars(Path::new(&beats_shown)).map_err(of_beats)? } else { &beats.beats };
+            let times =
+                if *bars { beats.require_bars(Path::new(&beats_shown)).map_err(of_beats)? } else { &beats.beats };
             let start = rate.seconds(within.start);
             let times: Vec<f64> = times.iter().map(|time| time - start).collect();
             by_beats(frames, rate, &times, *count, *last).map_err(of_take)?

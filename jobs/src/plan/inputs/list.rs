@@ -163,13 +163,21 @@ mod tests {
     #[test]
     fn both_kinds_of_list_name_recordings_and_what_is_known_of_them() {
         let rows = csv("\u{feff}player,file,bpm\np1, a.wav,007\n,b.wav,\"9,5\"\n").unwrap();
-        let facts = |pairs: &[(&str, Value)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Facts>();
+        let facts =
+            |pairs: &[(&str, Value)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect::<Facts>();
         assert_eq!(
             rows[0],
-            Row { file: "a.wav".into(), line: 2, column: 4, facts: facts(&[("player", "p1".into()), ("bpm", "007".into())]) }
+            Row {
+                file: "a.wav".into(),
+                line: 2,
+                column: 4,
+                facts: facts(&[("player", "p1".into()), ("bpm", "007".into())])
+            }
         );
         assert_eq!(rows[1].facts, facts(&[("bpm", "9,5".into())]), "an empty cell says nothing");
-        let rows = jsonl("{\"file\": \"a.wav\", \"bpm\": 120.5, \"key\": null, \"tags\": [1]}\n\n{\"file\": \"b.wav\"}").unwrap();
+        let rows =
+            jsonl("{\"file\": \"a.wav\", \"bpm\": 120.5, \"key\": null, \"tags\": [1]}\n\n{\"file\": \"b.wav\"}")
+                .unwrap();
         assert_eq!(rows[0].facts, facts(&[("bpm", 120.5.into()), ("tags", vec![1].into())]));
         assert_eq!((rows[1].file.as_str(), rows[1].line), ("b.wav", 3));
     }
@@ -183,8 +191,14 @@ mod tests {
                 "path,player\na.wav,p\n",
                 "1:1: the list has no column file; its columns are path, player. Let the first line name the columns, one of them file.",
             ),
-            ("files,player\na,p\n", "1:1: the list has no column file; its columns are files, player. Did you mean \"files\"? Call it file."),
-            ("file;player\na;p\n", "1:1: the list has no column file; its columns are file;player. Put commas between the columns."),
+            (
+                "files,player\na,p\n",
+                "1:1: the list has no column file; its columns are files, player. Did you mean \"files\"? Call it file.",
+            ),
+            (
+                "file;player\na;p\n",
+                "1:1: the list has no column file; its columns are file;player. Put commas between the columns.",
+            ),
             ("file,,b\n", "1:6: a column has no name."),
             ("file,b,b\n", "1:8: a second column is called \"b\". Give it another name."),
             ("file,b\na.wav\n", "2:1: this line has 1 cells, and the first line 2."),
@@ -210,8 +224,14 @@ mod tests {
     fn any_bytes_give_rows_or_one_mistake() {
         use proptest::prelude::*;
         let piece = prop_oneof![
-            Just(b"file".to_vec()), Just(b",".to_vec()), Just(b"\n".to_vec()), Just(b"{\"file\":\"a\"}".to_vec()),
-            Just(b"\"".to_vec()), Just(b"{".to_vec()), Just(b"a.wav".to_vec()), prop::collection::vec(any::<u8>(), 0..3),
+            Just(b"file".to_vec()),
+            Just(b",".to_vec()),
+            Just(b"\n".to_vec()),
+            Just(b"{\"file\":\"a\"}".to_vec()),
+            Just(b"\"".to_vec()),
+            Just(b"{".to_vec()),
+            Just(b"a.wav".to_vec()),
+            prop::collection::vec(any::<u8>(), 0..3),
         ];
         proptest!(ProptestConfig::with_cases(2000), |(pieces in prop::collection::vec(piece, 0..20))| {
             let bytes = pieces.concat();

@@ -60,7 +60,8 @@ pub(super) fn find(
         };
         let extension = path.extension().map_or_else(String::new, |e| e.to_string_lossy().into_owned());
         let of_path = |note: &&Note| {
-            let other = Path::new(&note.source.path).extension().map_or_else(String::new, |e| e.to_string_lossy().into_owned());
+            let other =
+                Path::new(&note.source.path).extension().map_or_else(String::new, |e| e.to_string_lossy().into_owned());
             other.eq_ignore_ascii_case(&extension)
         };
         let extension = match notes.iter().filter(of_path).count() {
