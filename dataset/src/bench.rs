@@ -158,11 +158,7 @@ impl Bench {
 pub fn entry(input: &str, tone: &str, split: &str) -> Entry {
     let shape = Shape { frames: 800, channels: 1, sample_rate: SampleRate(8000) };
     let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
-    let sound = |name: &str| Sound {
-        path: Path::new(&format!("{name}.wav")).into(),
-        blake3: hash(name).into(),
-        shape,
-    };
+    let sound = |name: &str| Sound { path: Path::new(&format!("{name}.wav")).into(), blake3: hash(name).into(), shape };
     Entry {
         key: format!("{input}-{tone}"),
         path: format!("{tone}/{input}.wav").into(),

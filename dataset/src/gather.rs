@@ -228,7 +228,8 @@ impl<'a> Gathering<'a> {
         let splits: BTreeSet<&str> = lines.iter().map(|line| &*line.entry.split).collect();
         for (name, share) in self.settings.split.iter().filter(|(name, _)| !splits.contains(name)) {
             let groups: BTreeSet<&str> = lines.iter().map(|line| &*line.entry.group).collect();
-            let groups = if groups.len() == 1 { "the 1 source group" } else { &format!("{} source groups", groups.len()) };
+            let groups =
+                if groups.len() == 1 { "the 1 source group" } else { &format!("{} source groups", groups.len()) };
             self.warnings.insert(format!("the split {name} is empty: none of {groups} fell into its share of {share}"));
         }
         let Left { quarantined, flagged, held_back } = self.left;

@@ -29,7 +29,8 @@ pub(crate) fn group(lines: &mut [Line], field: Option<&str>) -> Result<Vec<Strin
     }
     for line in lines.iter_mut() {
         let told = field.and_then(|field| line.entry.fact(field)).map(|group| names.keep(group));
-        line.entry.group = told.or_else(|| line.source_group.clone()).unwrap_or_else(|| by_content(&line.entry, &mut names));
+        line.entry.group =
+            told.or_else(|| line.source_group.clone()).unwrap_or_else(|| by_content(&line.entry, &mut names));
     }
     Ok(join(lines))
 }

@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_held_out_tone_is_seen_wherever_it_is_twice_and_another_is_not() {
-        let entries = [entry("a", "x", "train"), entry("b", "x", "test"), entry("a", "y", "train"), entry("b", "y", "test")];
+        let entries =
+            [entry("a", "x", "train"), entry("b", "x", "test"), entry("a", "y", "train"), entry("b", "y", "test")];
         let leaks = leaks(&entries, &["x".to_owned()]);
         assert_eq!(leaks.len(), 1);
         assert_eq!(leaks[0].to_string(), "the held-out tone x is in test (b-x) and train (a-x)");

@@ -80,11 +80,8 @@ impl Lines {
         let mut annotations: Vec<Attached> = annotations.chain(midi).collect();
         annotations.sort();
         annotations.dedup();
-        let shape = Shape {
-            frames: record.file.frames,
-            channels: record.file.channels,
-            sample_rate: record.audio.sample_rate,
-        };
+        let shape =
+            Shape { frames: record.file.frames, channels: record.file.channels, sample_rate: record.audio.sample_rate };
         let entry = Entry {
             key: key_of(&record.path.rsplit_once('.').map_or(&*record.path, |(name, _)| name).replace('/', "-")),
             wet: Sound { path: out.join(&record.path).into(), blake3: record.file.blake3.as_str().into(), shape },

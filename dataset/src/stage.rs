@@ -66,8 +66,8 @@ impl Stage {
         let root = partial_path(&target);
         if fs::symlink_metadata(&root).is_ok() {
             let problem = "is the folder that it would be put together in, and not one that tonemill made. Remove it";
-            let mark = File::open(root.join(MARK))
-                .map_err(|_| PackageError::Partial { folder: root.clone(), problem })?;
+            let mark =
+                File::open(root.join(MARK)).map_err(|_| PackageError::Partial { folder: root.clone(), problem })?;
             lock(&mark, &root)?;
             fs::remove_dir_all(&root).map_err(system("remove what an interrupted run left in", &root))?;
         }

@@ -216,12 +216,7 @@ impl<'a> Table<'a> {
     }
 
     /// Writes the rows of one split, or all.
-    pub fn write(
-        &self,
-        split: Option<&str>,
-        format: MetadataFormat,
-        file: &mut (impl Write + Send),
-    ) -> io::Result<()> {
+    pub fn write(&self, split: Option<&str>, format: MetadataFormat, file: &mut (impl Write + Send)) -> io::Result<()> {
         let rows = self.rows(split);
         match format {
             MetadataFormat::Jsonl => json::write(&self.columns, rows, file),

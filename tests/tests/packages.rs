@@ -182,7 +182,8 @@ fn dry_takes_and_notes_that_a_job_wrote_reach_every_reader() {
         for row in found["rows"].as_array().unwrap() {
             is_of_take(row);
             let notes: Value = serde_json::from_str(row["annotations"].as_str().unwrap()).unwrap();
-            let notes = std::fs::read_to_string(place.path(&format!("parquet/{}", notes[0].as_str().unwrap()))).unwrap();
+            let notes =
+                std::fs::read_to_string(place.path(&format!("parquet/{}", notes[0].as_str().unwrap()))).unwrap();
             assert!(notes.starts_with(&format!("MThd of {}/", row["tone"].as_str().unwrap())), "{row}");
         }
     }
@@ -296,7 +297,9 @@ fn egdb_takes_flac_apart_into_wav_and_leaves_the_render_as_it_was() {
     let before = place.sound_files("out");
     package(&place, "egdb", &[]);
     let files = place.sound_files("egdb");
-    for name in ["audio_DI/take0.wav", "audio_Plain/take7.wav", "audio_Loose-1/take3.wav", "README.md", "licences/assets.jsonl"] {
+    for name in
+        ["audio_DI/take0.wav", "audio_Plain/take7.wav", "audio_Loose-1/take3.wav", "README.md", "licences/assets.jsonl"]
+    {
         assert!(files.contains_key(Path::new(name)), "{name}: {:?}", files.keys());
     }
     assert_eq!(place.sound_files("out"), before);
@@ -348,7 +351,10 @@ fn each_mistake_is_told_once_and_leaves_nothing() {
         (&["out", "--as", "folders", "--to", "set", "--licence-allow", "MIT"], "take0.wav (input): CC0-1.0"),
         (&["out", "--as", "webdataset", "--to", "set", "--shard-size", "big"], "\"big\" is no size"),
         (&["out", "--as", "zip", "--to", "set"], "possible values"),
-        (&["out", "--as", "egdb", "--to", "set", "--template", "{key}"], "egdb takes no template (--template): only folders"),
+        (
+            &["out", "--as", "egdb", "--to", "set", "--template", "{key}"],
+            "egdb takes no template (--template): only folders",
+        ),
         (&["out", "--as", "folders", "--to", "set", "--metadata", "jsonl"], "only audiofolder does"),
         (&["out", "--as", "audiofolder", "--to", "set", "--shard-size", "1GB"], "only webdataset does"),
         (&["out", "--as", "slakh", "--to", "set"], "deliver: [mix, stems]"),

@@ -75,7 +75,10 @@ fn version(text: &str, known: &[&'static str]) -> Option<&'static str> {
         let found = near.match_indices(*version).find(|(at, _)| {
             let (before, behind) = (&near[..*at], &near[at + version.len()..]);
             let part_of_more = is_number(behind.strip_prefix('.').and_then(|rest| rest.chars().next()));
-            !before.ends_with('.') && !is_number(before.chars().next_back()) && !part_of_more && !is_number(behind.chars().next())
+            !before.ends_with('.')
+                && !is_number(before.chars().next_back())
+                && !part_of_more
+                && !is_number(behind.chars().next())
         })?;
         Some((found.0, *version))
     };
@@ -103,7 +106,11 @@ fn creative_commons(text: &str) -> Option<String> {
 fn gnu(text: &str, is_notice: bool) -> Option<String> {
     let families: [(&[&str], &str, &[&'static str]); 4] = [
         (&["gnu affero general public license", "agpl"], "AGPL", &["3"]),
-        (&["gnu lesser general public license", "gnu library general public license", "lgpl"], "LGPL", &["2.1", "2.0", "2", "3"]),
+        (
+            &["gnu lesser general public license", "gnu library general public license", "lgpl"],
+            "LGPL",
+            &["2.1", "2.0", "2", "3"],
+        ),
         (&["gnu general public license", "gnu gpl", "gpl"], "GPL", &["2", "3"]),
         (&["mozilla public license", "mpl"], "MPL", &["2.0", "1.1"]),
     ];
@@ -180,10 +187,11 @@ mod tests {
 
     #[test]
     fn a_licence_is_known_by_its_title_and_not_by_those_that_its_text_names() {
-        let others = "the GNU Affero General Public License, the GNU Lesser General Public License Version 2.1, the GNU \
+        let others =
+            "the GNU Affero General Public License, the GNU Lesser General Public License Version 2.1, the GNU \
                       General Public License, Version 2.0, the Apache License, the MIT License, Creative Commons \
                       Attribution 4.0, or any later version. "
-            .repeat(9);
+                .repeat(9);
         for (title, id) in [
             ("GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007", "GPL-3.0-only"),
             ("GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991", "GPL-2.0-only"),

@@ -28,7 +28,8 @@ fn written(table: &Table, split: Option<&str>, format: MetadataFormat) -> Vec<u8
 
 #[test]
 fn a_column_has_the_narrowest_type_that_holds_all_its_values() {
-    let bpm = |values: &[Value]| bpm(&table(&entries(&values.iter().map(|v| ("train", v.clone())).collect::<Vec<_>>())));
+    let bpm =
+        |values: &[Value]| bpm(&table(&entries(&values.iter().map(|v| ("train", v.clone())).collect::<Vec<_>>())));
     assert_eq!(bpm(&[json!(120), json!(90)]), [json!(120), json!(90)]);
     assert_eq!(bpm(&[json!(120), json!(90.5), json!(null)]), [json!(120.0), json!(90.5), json!(null)]);
     assert_eq!(bpm(&[json!(120), json!("fast"), json!(true)]), [json!("120"), json!("fast"), json!("true")]);
@@ -88,8 +89,7 @@ fn csv_keeps_what_is_special_in_quotes() {
 fn each_split_has_its_rows_and_parquet_its_marks() {
     let entries = entries(&[("train", json!(1)), ("test", json!(2)), ("train", json!(3))]);
     let table = table(&entries);
-    let lines =
-        |split| String::from_utf8(written(&table, Some(split), MetadataFormat::Jsonl)).unwrap().lines().count();
+    let lines = |split| String::from_utf8(written(&table, Some(split), MetadataFormat::Jsonl)).unwrap().lines().count();
     assert_eq!((lines("train"), lines("test"), lines("valid")), (2, 1, 0));
     let parquet = written(&table, Some("train"), MetadataFormat::Parquet);
     assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
@@ -101,7 +101,8 @@ fn a_row_tells_what_was_drawn_and_what_was_done_to_levels_and_flags() {
     let mut one = entry("a", "tone", "train");
     one.draw = Some(3);
     one.drawn = serde_json::from_value(json!([{ "device": "drive", "parameter": "Drive", "value": 4.5 }])).unwrap();
-    one.measured.flags = serde_json::from_value(json!([{ "flag": "silent", "peak_dbfs": null, "limit_dbfs": -90.0 }])).unwrap();
+    one.measured.flags =
+        serde_json::from_value(json!([{ "flag": "silent", "peak_dbfs": null, "limit_dbfs": -90.0 }])).unwrap();
     one.measured.offset_frames = Some(-2);
     one.measured.input_gain_db = Some(-3.0);
     one.measured.noise_rms_dbfs = Some(-70.0);

@@ -1,6 +1,7 @@
 //! The recordings of a job: where they are, what is known of them, what belongs to them, and what of them is played.
 
 mod played;
+mod schema;
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use audio::sounding::Sounding;
 use presets::document::{Collector, Fields, Kind, Located, Node, Place, closest, text};
 
 pub use played::{ChannelChoice, Cut, NoiseForm, SegmentsForm};
+pub(super) use schema::definitions;
 
 use super::tones::globs;
 use crate::glob::{Glob, is_name};

@@ -6,38 +6,34 @@
 
 mod csv;
 mod cut;
+mod facts;
+mod filled;
 mod list;
+mod named;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use audio::SampleRate;
 use audio::read::Shape;
-use presets::document::{Collector, Located, Place, closest, did_you_mean, similar};
+use presets::document::{Collector, Located, Place, closest};
 use presets::draw::{Datum, Metadata};
 use score::segment::Segment;
-use serde_json::Value;
 
 use super::build::Builder;
 use super::limited::Limited;
-use super::sources::names_in;
-use super::tones;
-use crate::file::inputs::placeholder_help;
-use crate::file::{AnnotationPlace, ChannelChoice, Cut, InputForm, Recordings, TonesForm};
+use crate::file::{ChannelChoice, Cut, InputForm, Recordings, TonesForm};
 use crate::paths;
 use crate::task::{ChannelPick, Facts, Source, Take, TakeNoise, TimeChange};
-use crate::template::Template;
+use facts::{MOST_FACT, drawable, is_long, sidecar, text_of, texts};
+use named::Named;
 
 pub(super) use notes::{Note, beside};
 
 /// Most takes of a job: more of them would not fit into memory.
 const MOST_TAKES: usize = 2_000_000;
-/// Longest fact in bytes of JSON. Facts stand beside every file that is made of a recording.
-const MOST_FACT: usize = 16_384;
-/// Placeholders that the job itself fills.
-const FIXED: &[&str] = &["job", "name", "tone", "input", "group", "draw"];
 
 /// One recording.
 pub(super) struct Recording {
@@ -141,14 +137,6 @@ impl Told {
     }
 }
 
-/// A recording that a pattern finds or a list names.
-struct Named {
-    path: PathBuf,
-    identity: String,
-    place: Place,
-    facts: Facts,
-}
-
 /// What all groups share.
 #[derive(Default)]
 struct Known {
@@ -167,36 +155,27 @@ struct Known {
 /// All takes of a job, in the order of its groups, and whether they fill its output paths: what is told of these would be
 /// told again of each task.
 pub(super) fn find(builder: &mut Builder<'_>, form: &TonesForm) -> (Vec<Input>, bool) {
-    let wanted = paths_of(builder).iter().flat_map(|path| path.value.placeholders()).map(str::to_owned).collect();
+    let wanted =
+        filled::paths_of(builder).iter().flat_map(|path| path.value.placeholders()).map(str::to_owned).collect();
     let mut known = Known { wanted, ..Known::default() };
     let inputs: Vec<Input> = form.inputs.iter().flat_map(|group| of_group(builder, group, &mut known)).collect();
     let before = builder.collector.len();
-    check_paths(builder, form, &inputs, &known);
+    filled::check(builder, form, &inputs, &known);
     (inputs, builder.collector.len() == before)
 }
 
-/// The paths that takes fill.
-fn paths_of<'b>(builder: &Builder<'b>) -> Vec<&'b Located<Template>> {
-    let Some(rules) = builder.rules() else { return Vec::new() };
-    let mut paths = vec![&rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file).path];
-    if let AnnotationPlace::Path(path) = &rules.annotations {
-        paths.push(path);
-    }
-    paths.extend(rules.dry.as_ref().map(|dry| &dry.path));
-    paths
-}
-
+/// The takes of one group.
 fn of_group(builder: &mut Builder<'_>, form: &InputForm, known: &mut Known) -> Vec<Input> {
     let mut told = Told::new();
     let mut group =
         Group { form, known, told: &mut told, inputs: Vec::new(), differs: BTreeSet::new(), without: Vec::new() };
-    for named in named(builder, form) {
+    for recording in named::find(builder, form) {
+        group.add(builder, recording);
         if group.known.takes > MOST_TAKES {
             let message = format!("these recordings give more than {MOST_TAKES} takes");
             builder.collector.mistake_with(&form.place, message, "Make segments longer, or write several jobs.");
             break;
         }
-        group.add(builder, named);
     }
     let Group { inputs, differs, without, .. } = group;
     for name in differs {
@@ -228,63 +207,6 @@ fn tell_without_segments(builder: &mut Builder<'_>, form: &InputForm, inputs: &[
     builder.devices.warn(format!("{place}: {first}{others} no segment: {why}."));
 }
 
-/// What patterns find or a list names, in order.
-fn named(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Named> {
-    let Located { value: path, place } = match &form.recordings {
-        Recordings::Files(globs) => return globs.iter().flat_map(|glob| found(builder, glob)).collect(),
-        Recordings::List(list) => list,
-    };
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let shown = paths::shown(&paths::clean(path).unwrap_or_else(|_| path.clone()));
-            builder.collector.mistake_with(place, format!("there is no list {shown}"), near(path));
-            return Vec::new();
-        }
-        Err(error) => {
-            let message = format!("cannot read the list {}: {error}", path.display());
-            builder.collector.mistake_with(place, message, "Check that it is a file, and its permissions.");
-            return Vec::new();
-        }
-    };
-    let at = |line, column| Place { line, column, ..Place::file(path.display().to_string()) };
-    let rows = match list::read(path, &bytes) {
-        Ok(rows) => rows,
-        Err(fault) => {
-            builder.collector.mistake_with(&at(fault.line, fault.column), fault.message, fault.help);
-            return Vec::new();
-        }
-    };
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let place = Place::file(path.display().to_string());
-    let row = |row: list::Row| Named {
-        path: folder.join(&row.file),
-        identity: identity(Path::new(&row.file)),
-        place: Place { line: row.line, column: row.column, ..place.clone() },
-        facts: row.facts,
-    };
-    rows.into_iter().map(row).collect()
-}
-
-/// What one pattern finds.
-fn found(builder: &Builder<'_>, glob: &Located<crate::glob::Glob>) -> Vec<Named> {
-    let Located { value: glob, place } = glob;
-    let root = glob.folder(&builder.job.folder);
-    let named = |found: crate::glob::Match| Named {
-        identity: identity(found.path.strip_prefix(&root).unwrap_or(&found.path)),
-        path: found.path,
-        place: place.clone(),
-        facts: found.captures.into_iter().map(|(name, text)| (name, text.into())).collect(),
-    };
-    tones::find(builder, glob, place, "recording").into_iter().map(named).collect()
-}
-
-/// A path as it tells recordings apart: the same on every system.
-fn identity(path: &Path) -> String {
-    let parts: Vec<_> = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
-    parts.iter().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
-}
-
 /// The recordings of one group, on their way to takes.
 struct Group<'g> {
     form: &'g InputForm,
@@ -311,7 +233,7 @@ impl Group<'_> {
             return;
         }
         let whole = self.read_metadata(builder, &recording, &mut facts);
-        self.known.hidden.extend(FIXED.iter().filter(|name| facts.contains_key(**name)));
+        self.known.hidden.extend(filled::FIXED.iter().filter(|name| facts.contains_key(**name)));
         if !recording.group.is_empty() {
             facts.entry("group".to_owned()).or_insert_with(|| recording.group.clone().into());
         }
@@ -319,7 +241,12 @@ impl Group<'_> {
         let Some(source_group) = self.source_group(builder, &recording, &facts).filter(|_| whole) else { return };
         let Some(parts) = self.parts(builder, &recording, &texts) else { return };
         let source_group = Rc::from(source_group);
-        for (channel, pick) in self.channels(builder, &recording) {
+        let channels = self.channels(builder, &recording);
+        self.known.takes += parts.len() * channels.len();
+        if self.known.takes > MOST_TAKES {
+            return;
+        }
+        for (channel, pick) in channels {
             self.takes(builder, &recording, &source_group, &facts, &texts, (channel, pick), &parts);
         }
     }
@@ -570,7 +497,6 @@ impl Group<'_> {
                 change,
             });
         }
-        self.known.takes += parts.len();
     }
 }
 
@@ -581,145 +507,4 @@ fn noise_seed(seed: u64, take: &str) -> u64 {
     let hash = blake3::hash(text.as_bytes());
     let (first, _) = hash.as_bytes().split_first_chunk::<8>().expect("a hash has 32 bytes");
     u64::from_le_bytes(*first)
-}
-
-/// The fields of a file beside a recording, or what is wrong with it, and where.
-fn sidecar(
-    path: &Path,
-    place: &Place,
-    recording: &dyn Fn() -> String,
-) -> Result<serde_json::Map<String, Value>, (Place, String, String)> {
-    let clean = paths::clean(path).unwrap_or_else(|_| path.to_owned());
-    let bytes = std::fs::read(&clean).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            let message = format!("{} has no metadata {}", recording(), paths::shown(&clean));
-            (place.clone(), message, near(&clean))
-        }
-        _ => {
-            let message = format!("cannot read {}: {error}", paths::shown(&clean));
-            (place.clone(), message, "Check that it is a file, and its permissions.".to_owned())
-        }
-    })?;
-    let file = Place::file(path.display().to_string());
-    let help = || "Write an object: {\"player\": \"p1\"}.".to_owned();
-    match serde_json::from_slice(&bytes) {
-        Ok(Value::Object(mut fields)) => {
-            fields.retain(|_, value| !value.is_null());
-            Ok(fields)
-        }
-        Ok(other) => Err((file, format!("this metadata is {}, and no object with fields", list::kind(&other)), help())),
-        Err(error) => {
-            let at = Place { line: error.line() as u32, column: error.column() as u32, ..file };
-            Err((at, format!("this metadata is no JSON: {}", list::reason(&error)), help()))
-        }
-    }
-}
-
-/// Files of a name that comes close to one that is missing, as help.
-fn near(path: &Path) -> String {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        return format!("There is no folder {} either. Paths start at the job's folder.", paths::shown(folder));
-    }
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let names = names_in(folder);
-    let close = similar(&name, names.iter().map(String::as_str), 3);
-    if close.is_empty() { "Paths start at the job's folder.".to_owned() } else { did_you_mean(&close) }
-}
-
-fn is_long(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-        Value::String(text) => text.len() > MOST_FACT,
-        other => other.to_string().len() > MOST_FACT,
-    }
-}
-
-/// A text, number or boolean as it fills a placeholder.
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::Bool(boolean) => Some(boolean.to_string()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(text) => Some(text.clone()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    }
-}
-
-/// What fills the paths of what is read beside a recording.
-fn texts(recording: &Recording, facts: &Facts) -> BTreeMap<String, String> {
-    let mut texts: BTreeMap<String, String> =
-        facts.iter().filter_map(|(name, value)| Some((name.clone(), text_of(value)?))).collect();
-    texts.entry("input".to_owned()).or_insert_with(|| recording.stem.clone());
-    texts.entry("group".to_owned()).or_insert_with(|| recording.group.clone());
-    texts
-}
-
-/// What draws can ask for: texts, numbers, and yes or no.
-fn drawable(facts: &Facts) -> Metadata {
-    let datum = |value: &Value| match value {
-        Value::Bool(boolean) => Some(Datum::Boolean(*boolean)),
-        Value::Number(number) => number.as_f64().map(Datum::Number),
-        Value::String(text) => Some(Datum::Text(text.clone())),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
-    };
-    facts.iter().filter_map(|(name, value)| Some((name.clone(), datum(value)?))).collect()
-}
-
-/// Tells what the takes do not fill of the output paths, where only now that shows.
-fn check_paths(builder: &Builder<'_>, form: &TonesForm, inputs: &[Input], known: &Known) {
-    let Some(first) = inputs.first() else { return };
-    let (collector, open) = (&builder.collector, form.inputs.iter().any(InputForm::is_open));
-    for Located { value: template, place } in paths_of(builder) {
-        for name in template.placeholders().filter(|name| !FIXED.contains(name) && *name != "ext" && open) {
-            let lacking: Vec<&Input> = inputs.iter().filter(|input| !input.fills.contains_key(name)).collect();
-            let Some(lacks) = lacking.first() else { continue };
-            if lacking.len() == inputs.len() {
-                let names =
-                    first.facts.iter().filter(|(_, value)| text_of(value).is_some()).map(|(name, _)| name.as_str());
-                let names: Vec<&str> = FIXED.iter().copied().chain(names).collect();
-                let message = format!("nothing fills {{{name}}} in the path");
-                collector.mistake_with(place, message, placeholder_help(name, &names));
-            } else {
-                let others =
-                    if lacking.len() > 1 { format!(", and for {} more", lacking.len() - 1) } else { String::new() };
-                let message = format!("nothing fills {{{name}}} in the path for {}{others}", lacks.text());
-                collector.mistake_with(
-                    place,
-                    message,
-                    format!("Say {name} of every recording, as a text or a number."),
-                );
-            }
-        }
-        for name in template.placeholders() {
-            if let Some(hidden) = known.hidden.iter().find(|hidden| **hidden == name) {
-                let message =
-                    format!("{{{hidden}}} in the path is a placeholder of its own, and known of recordings too");
-                collector.mistake_with(place, message, "Give the column or field another name.");
-            }
-        }
-    }
-    let Some(path) = paths_of(builder).first().copied() else { return };
-    let fills = |name: &str| path.value.placeholders().any(|placeholder| placeholder == name);
-    for (name, becomes) in [("segment", "000, 001 and so on"), ("channel", "the number or word of each")] {
-        let several = inputs.windows(2).any(|pair| {
-            let [one, two] = pair else { return false };
-            Rc::ptr_eq(&one.recording, &two.recording) && one.facts.get(name) != two.facts.get(name)
-        });
-        if several && !fills(name) {
-            let message = format!("several {name}s of a recording would be written to one path");
-            collector.mistake_with(&path.place, message, format!("Put {{{name}}} into it: it becomes {becomes}."));
-        }
-    }
-    if inputs.iter().any(|input| !input.notes.is_empty())
-        && let Some(rules) = builder.rules()
-        && rules.annotations != AnnotationPlace::Off
-    {
-        let file = rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file);
-        if file.finish.trim.is_some() {
-            let message = "trim moves the sound of a file, and its annotations would not fit it any more";
-            let help =
-                "Cut silence off the recordings instead, inputs: { di: { trim: -60 dB } }, or write annotations: off.";
-            collector.mistake_with(&file.path.place, message, help);
-        }
-    }
 }

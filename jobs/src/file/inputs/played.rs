@@ -13,7 +13,7 @@ use crate::task::{ChannelPick, NoiseKind, NoiseLevel, TakeLevel, Target};
 use crate::template::Template;
 
 /// Most beats or bars of a segment.
-const MOST_BEATS: u64 = 100_000;
+pub(super) const MOST_BEATS: u64 = 100_000;
 /// Shortest segment and hop: a frame at the lowest rate takes less.
 const LEAST_SECONDS: f64 = 0.001;
 /// The range of levels in dBu: beyond what circuits take, either way.

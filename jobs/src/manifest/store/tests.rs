@@ -1,4 +1,6 @@
+use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::*;
 use crate::file::Collision;

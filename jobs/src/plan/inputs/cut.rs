@@ -66,7 +66,7 @@ pub(super) fn segments(
             let beats_shown = paths::shown(&paths::clean(&path).unwrap_or_else(|_| path.clone()));
             let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => {
-                    (format!("{} has no beats: there is no file {beats_shown}", shown()), super::near(&path))
+                    (format!("{} has no beats: there is no file {beats_shown}", shown()), super::facts::near(&path))
                 }
                 _ => (format!("cannot use {beats_shown}: the system refuses: {error}"), String::new()),
             })?;

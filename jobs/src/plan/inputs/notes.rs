@@ -9,7 +9,8 @@ use presets::document::{Collector, Located};
 use score::annotation::carry;
 use score::segment::Segment;
 
-use super::{Recording, Told, cut, near};
+use super::facts::near;
+use super::{Recording, Told, cut};
 use crate::file::AnnotationPlace;
 use crate::paths;
 use crate::plan::build::Builder;
