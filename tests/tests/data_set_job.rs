@@ -77,7 +77,7 @@ fn the_shipped_tones_are_rendered_with_their_dry_take_in_a_format_of_its_own() {
     let dry: Vec<&Value> = lines.iter().filter(|line| line["tone"].is_null()).collect();
     assert_eq!(dry.len(), 1);
     assert_eq!((lines.len(), &dry[0]["path"]), (5, &json!("dry/guitar.flac")));
-    assert_eq!(dry[0]["format"], json!({ "container": "flac", "depth": "int16" }));
+    assert_eq!(dry[0]["format"], json!({ "container": "flac", "depth": "16" }));
 }
 
 #[test]
@@ -216,11 +216,11 @@ fn a_job_with_a_failed_task_makes_no_data_set_and_says_so() {
 fn mistakes_in_a_package_are_told_at_their_place_before_anything_renders() {
     let place = place();
     for (package, words) in [
-        ("{ as: zip, to: set }", "job.yaml:7:71: as of package: unknown variant `zip`, expected one of `audiofolder`"),
-        ("{ as: egdb, to: set, shards: 3 }", "job.yaml:7:86: package has no field \"shards\""),
+        ("{ as: zip, to: set }", "job.yaml:7:62: as of package: unknown variant `zip`, expected one of `audiofolder`"),
+        ("{ as: egdb, to: set, shards: 3 }", "job.yaml:7:77: package has no field \"shards\""),
         (
             "{ as: egdb, to: set, split: { train: 0.5 } }",
-            "job.yaml:7:93: split of package: the shares of train sum to 0.5, not to 1",
+            "job.yaml:7:84: split of package: the shares of train sum to 0.5, not to 1",
         ),
         (
             "{ as: egdb, to: set, hold_out: [Worm], split: { test: 1 } }",
