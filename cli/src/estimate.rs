@@ -1,20 +1,15 @@
 //! What a job comes to, said before it starts: files, hours, bytes, core hours, and whether there is room.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use jobs::hash::Hashes;
 use jobs::plan::{DeviceTime, Estimate, Plan};
 use jobs::probe::{Key, Store};
 use jobs::task::AudioSettings;
-use presets::{DeviceSetup, spec};
 use serde::Serialize;
 
 use crate::show::{count, size};
 use crate::verdicts;
-
-/// Devices that are named at most where nothing is known of them.
-const MOST_NAMED: usize = 3;
 
 /// What a plan comes to.
 #[derive(Debug, Serialize)]
@@ -30,8 +25,6 @@ pub(crate) struct Outlook<'a> {
     /// Devices of which no cost is known.
     devices_unknown: usize,
     #[serde(skip)]
-    unknown: BTreeSet<String>,
-    #[serde(skip)]
     estimate: &'a Estimate,
 }
 
@@ -42,15 +35,11 @@ impl<'a> Outlook<'a> {
         let audio = plan.tasks.first()?.audio;
         // Without a cache folder there are no verdicts.
         let (mut store, mut hashes) = (verdicts::store().ok(), Hashes::default());
-        let (mut core_seconds, mut devices_unknown, mut unknown) = (0.0, 0, BTreeSet::new());
+        let (mut core_seconds, mut devices_unknown) = (0.0, 0);
         for device in &estimate.devices {
             match store.as_mut().and_then(|store| cost(device, audio, &mut hashes, store)) {
                 Some(cost) => core_seconds += cost * device.seconds,
-                None => {
-                    devices_unknown += 1;
-                    let bare = DeviceSetup { params: Vec::new(), ..device.setup.clone() };
-                    unknown.insert(spec::display(&bare));
-                }
+                None => devices_unknown += 1,
             }
         }
         Some(Outlook {
@@ -61,7 +50,6 @@ impl<'a> Outlook<'a> {
             core_seconds: (devices_unknown == 0).then_some(core_seconds),
             devices: estimate.devices.len(),
             devices_unknown,
-            unknown,
             estimate,
         })
     }
@@ -80,11 +68,8 @@ impl<'a> Outlook<'a> {
             Some(seconds) => words += &format!(" Its devices take about {}.", core_time(seconds)),
             None => {
                 let (unknown, devices) = (self.devices_unknown, count(self.devices, "device"));
-                let named: Vec<&str> = self.unknown.iter().take(MOST_NAMED).map(String::as_str).collect();
-                let more = if self.unknown.len() > MOST_NAMED { ", ..." } else { "" };
                 words += &format!(
-                    " Core hours are not known: {unknown} of {devices} never probed ({}{more}).",
-                    named.join(", ")
+                    " Core hours are not known: {unknown} of {devices} never probed (tonemill plugins probe)."
                 );
             }
         }
