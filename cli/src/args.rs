@@ -55,7 +55,7 @@ fn channel_policies() -> impl TypedValueParser<Value = ChannelPolicy> {
 const EXIT_CODES: &str = "\
 Exit status:
    0  everything is done
-  10  finished, but some tasks failed
+  10  finished, but some tasks failed, or the data set could not be made
   75  interrupted; run the same command again to go on
    2  bad input; nothing was rendered";
 

@@ -81,3 +81,8 @@ impl Drop for Gently {
 pub(crate) fn leave_to_the_farm() {
     NOW.store(FARM, Ordering::SeqCst);
 }
+
+/// From now on an interruption ends this process at once again: the farm has ended.
+pub(crate) fn end_at_once() {
+    NOW.store(AT_ONCE, Ordering::SeqCst);
+}

@@ -7,6 +7,8 @@
 mod apply;
 mod args;
 mod cache;
+mod data_set;
+mod estimate;
 mod examine;
 mod frozen;
 mod interrupt;
@@ -43,7 +45,7 @@ pub(crate) enum Status {
     Done,
     /// Bad input; nothing was rendered.
     BadInput,
-    /// Finished, but some tasks failed.
+    /// Finished, but some tasks failed, or the data set could not be made.
     SomeFailed,
     /// Interrupted; the same command goes on.
     Interrupted,
@@ -100,7 +102,7 @@ fn main() -> ExitCode {
         Command::Plugins(command) => plugins::plugins(command),
         Command::Preset(command) => preset::preset(command),
         Command::Schema { what } => print_json(&match what {
-            SchemaOf::Job => jobs::file::schema(),
+            SchemaOf::Job => data_set::job_schema(),
             SchemaOf::Preset => presets::file::schema(),
             SchemaOf::Verdict => jobs::probe::schema(),
         }),

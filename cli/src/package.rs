@@ -34,7 +34,8 @@ pub(crate) fn package(arguments: &PackageArguments) -> Result<Status, Trouble> {
     Ok(Status::Done)
 }
 
-fn words(summary: &Summary) -> String {
+/// What is in a data set, in lines.
+pub(crate) fn words(summary: &Summary) -> String {
     let mut text = String::new();
     for (split, count) in &summary.splits {
         let groups = show::count(count.groups, "source group");

@@ -1,5 +1,6 @@
 //! Planning a job and rendering what is left of it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
@@ -13,6 +14,8 @@ use jobs::queue::{Left, Queue};
 use jobs::resume::{self, Decision, Disk};
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
+use crate::data_set::{self, Wanted};
+use crate::estimate::Outlook;
 use crate::examine::InWorker;
 use crate::frozen;
 use crate::manifest::Known;
@@ -33,6 +36,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
             return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
         }
     };
+    let data_set = Wanted::of(&plan)?;
     let verdicts = Verdicts::of(&plan);
     verdicts.enforce(arguments.strict)?;
     let workers = workers::count(arguments.workers);
@@ -53,9 +57,17 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
             crate::print_text(&format!("{line}\n"))?;
         }
         eprintln!("{} done already; nothing was rendered.", show::count(kept, "task"));
-        return Ok(Status::Done);
+        return Ok(data_set.map_or(Status::Done, |wanted| wanted.conclude(Status::Done, 0, arguments.json)));
     }
-    let workers = workers.min(left.len());
+    if let Some(outlook) = Outlook::of(&plan) {
+        outlook.tell();
+        if arguments.json {
+            show::event("estimate", &outlook);
+        }
+        outlook.warn_of_room(&plan.header.output_root, standing(&plan, &left, &known));
+    }
+    let to_do = left.len();
+    let workers = workers.min(to_do);
     let mut show = Show::new(&left, arguments.json, workers);
     let run = Run {
         tasks: left,
@@ -70,7 +82,21 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     known.add_finished()?;
     let manifest = known.write()?;
     show.end(&summary, kept, &manifest);
-    Ok(status(&summary))
+    let status = status(&summary);
+    crate::interrupt::end_at_once();
+    let undone = to_do - summary.finished as usize;
+    Ok(data_set.map_or(status, |wanted| wanted.conclude(status, undone, arguments.json)))
+}
+
+/// Bytes of the files of a plan that stand and stay.
+fn standing(plan: &Plan, left: &Queue, known: &Known<'_>) -> u64 {
+    if known.records().is_empty() {
+        return 0;
+    }
+    let left: HashSet<u32> = left.left().iter().map(|left| left.index).collect();
+    let kept = (0..).zip(plan.tasks.outlines()).filter(|(index, _)| !left.contains(index));
+    let kept: HashSet<String> = kept.map(|(_, task)| task.key).collect();
+    known.records().iter().filter(|record| kept.contains(&record.key)).map(|record| record.file.bytes).sum()
 }
 
 /// The tasks of a plan that are left to do, with the outputs that they get.
@@ -110,6 +136,10 @@ pub(crate) fn status(summary: &Summary) -> Status {
 /// `tonemill plan`.
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
     let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
+    Wanted::of(&plan)?;
+    if let Some(outlook) = Outlook::of(&plan) {
+        outlook.tell();
+    }
     match &arguments.output {
         Some(path) => {
             let cannot = |error| Trouble::system(format!("cannot write {}", path.display()), error);
@@ -128,7 +158,8 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
 
 /// Reads and plans a job.
 fn prepare(job: &Path, out: Option<&Path>, process: &ProcessArguments) -> Result<Plan, Trouble> {
-    let job = jobs::file::read(job).map_err(|mistakes| Trouble::mistakes(&mistakes))?;
+    let mut job = jobs::file::read(job).map_err(|mistakes| Trouble::mistakes(&mistakes))?;
+    data_set::check(&mut job);
     let options = Options { output_base: out.map(Path::to_owned), ..Options::standard() };
     let mut asking = Asking::new(process)?;
     asking.require_worker()?;

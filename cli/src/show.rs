@@ -1,5 +1,7 @@
 //! Showing what the farm does: a bar on a terminal, plain lines elsewhere, JSON lines for programs.
 
+mod flags;
+
 use std::collections::HashMap;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -10,6 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jobs::catalogue::Found;
 use jobs::manifest::Rendered;
 use jobs::queue::Queue;
+
+use flags::Flagged;
 
 /// Steps of the bar for one task.
 const STEPS: u64 = 1000;
@@ -27,6 +31,7 @@ pub(crate) struct Show {
     bytes: u64,
     /// Seconds of audio that were written, each task's longest file once.
     audio_seconds: f64,
+    flagged: Flagged,
     /// Frames a second that all tasks render at.
     rate: f64,
     /// How far each running task is, in steps.
@@ -47,6 +52,7 @@ impl Show {
             files: 0,
             bytes: 0,
             audio_seconds: 0.0,
+            flagged: Flagged::default(),
             rate: left.get(0).audio.sample_rate.hz(),
             running: HashMap::new(),
         }
@@ -108,6 +114,7 @@ impl Show {
         let frames = rendered.files.iter().map(|file| file.frames).max().unwrap_or(0);
         let seconds = frames as f64 / self.rate;
         self.audio_seconds += seconds;
+        rendered.files.iter().for_each(|file| self.flagged.add(file));
         if self.bar.is_none() {
             let files = count(rendered.files.len(), "file");
             let again = if attempts > 1 { format!(", attempt {attempts}") } else { String::new() };
@@ -141,8 +148,7 @@ impl Show {
             bar.finish_and_clear();
         }
         if self.json {
-            let line =
-                serde_json::json!({ "event": "summary", "kept": kept, "summary": summary, "manifest": manifest });
+            let line = serde_json::json!({ "event": "summary", "kept": kept, "summary": summary, "manifest": manifest, "flagged": self.flagged });
             let _ = writeln!(std::io::stdout(), "{line}");
         }
         let mut parts = vec![format!("{} rendered", summary.finished)];
@@ -167,11 +173,25 @@ impl Show {
                 self.rate(),
             );
         }
+        if let Some(words) = self.flagged.words() {
+            eprintln!("{words}");
+        }
         eprintln!("Manifest: {}", manifest.display());
         if let Some(reason) = &summary.stopped {
             eprintln!("Stopped early: {reason}");
         }
     }
+}
+
+/// Prints an event of this command's own for programs, beside those of the farm.
+pub(crate) fn event(name: &str, about: &impl serde::Serialize) {
+    let mut line = serde_json::json!({ "event": name });
+    let about = serde_json::to_value(about).expect("an event is plain data");
+    if let (serde_json::Value::Object(line), serde_json::Value::Object(about)) = (&mut line, about) {
+        line.extend(about);
+    }
+    // Whoever reads events may stop reading; the render goes on.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Shows how far a scan is: a bar on a terminal; elsewhere a line a file, where that is asked for.

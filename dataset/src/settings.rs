@@ -92,6 +92,11 @@ impl Settings {
         }
     }
 
+    /// The JSON Schema of settings.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Settings).to_value()
+    }
+
     /// The arguments of `tonemill package` that say the same, for OUT into DIR.
     pub fn command(&self) -> String {
         let mut words =

@@ -28,6 +28,11 @@ impl Queue {
         Queue { tasks, left }
     }
 
+    /// Which of the plan's tasks they are.
+    pub fn left(&self) -> &[Left] {
+        &self.left
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.left.len()

@@ -94,6 +94,11 @@ impl Key {
 
     /// Whether a verdict is about this.
     pub fn fits(&self, verdict: &Verdict) -> bool {
+        verdict.device.settings_blake3 == self.settings && self.is_kin(verdict)
+    }
+
+    /// Whether a verdict is about this device, whatever was set on it.
+    pub fn is_kin(&self, verdict: &Verdict) -> bool {
         let device = &verdict.device;
         let same_id = |id: &str| match PluginFormat::from_word(&self.format) {
             Some(format) => format.is_same_id(&device.id, id) || device.name == id,
@@ -104,7 +109,6 @@ impl Key {
             && verdict.audio == self.audio
             && device.format == self.format
             && device.binary_blake3 == self.binary
-            && device.settings_blake3 == self.settings
             && self.id().is_none_or(same_id)
     }
 }

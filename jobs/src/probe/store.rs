@@ -42,12 +42,20 @@ impl Store {
 
     /// The verdict about this, if there is one. Files that are damaged or of another version are no verdicts.
     pub fn get(&mut self, key: &Key) -> Option<&Verdict> {
-        let binary = key.binary().to_owned();
-        if !self.known.contains_key(&binary) {
-            let verdicts = self.read(&binary);
-            self.known.insert(binary.clone(), verdicts);
+        self.of(key.binary()).iter().find(|verdict| key.fits(verdict))
+    }
+
+    /// The verdicts about this device, whatever was set on it.
+    pub fn kin(&mut self, key: &Key) -> impl Iterator<Item = &Verdict> {
+        self.of(key.binary()).iter().filter(|verdict| key.is_kin(verdict))
+    }
+
+    fn of(&mut self, binary: &str) -> &[Verdict] {
+        if !self.known.contains_key(binary) {
+            let verdicts = self.read(binary);
+            self.known.insert(binary.to_owned(), verdicts);
         }
-        self.known[&binary].iter().find(|verdict| key.fits(verdict))
+        &self.known[binary]
     }
 
     /// Keeps a verdict, in place of an earlier one about the same.
@@ -167,6 +175,22 @@ mod tests {
             assert_eq!(store.get(&key("eq")), None);
             assert_eq!(store.take_warning(), None);
         }
+    }
+
+    #[test]
+    fn verdicts_about_a_device_are_found_whatever_was_set_on_it() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut store = Store::new(cache.path());
+        let mut louder = verdict("gain", true);
+        louder.device.settings_blake3 = "other".into();
+        for kept in [&louder, &verdict("gain", false), &verdict("pan", false)] {
+            store.put(kept).unwrap();
+        }
+        let mut kin: Vec<bool> = store.kin(&key("gain")).filter_map(|kin| kin.findings.reset_safe).collect();
+        kin.sort_unstable();
+        assert_eq!(kin, [false, true]);
+        assert_eq!(store.get(&key("gain")), Some(&verdict("gain", false)));
+        assert_eq!(store.kin(&key("eq")).count(), 0);
     }
 
     #[test]

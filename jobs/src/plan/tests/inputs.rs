@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use audio::SampleRate;
 use serde_json::json;
 
-use super::bench::Bench;
-use crate::plan::Plan;
+use super::bench::{Bench, Planned};
 use crate::task::{
     ChannelPick, Item, NoiseKind, NoiseLevel, Render, Segment, Take, TakeLevel, TakeNoise, Task, TimeChange,
 };
@@ -44,20 +43,20 @@ fn take(task: &Task) -> &Take {
     }
 }
 
-fn takes(plan: &Plan) -> Vec<&str> {
+fn takes(plan: &Planned) -> Vec<&str> {
     plan.tasks.iter().map(|task| item(task).take.as_str()).collect()
 }
 
-fn outputs(bench: &Bench, plan: &Plan) -> Vec<String> {
+fn outputs(bench: &Bench, plan: &Planned) -> Vec<String> {
     plan.tasks.iter().map(|task| bench.below(&task.outputs[0].path)).collect()
 }
 
-fn segments(plan: &Plan) -> Vec<Option<(u64, u64)>> {
+fn segments(plan: &Planned) -> Vec<Option<(u64, u64)>> {
     plan.tasks.iter().map(|task| take(task).segment.map(|part| (part.start, part.frames))).collect()
 }
 
 /// What was drawn of each take.
-fn draws(plan: &Plan) -> BTreeMap<String, String> {
+fn draws(plan: &Planned) -> BTreeMap<String, String> {
     plan.tasks.iter().map(|task| (item(task).take.clone(), format!("{:?}", item(task).drawn))).collect()
 }
 
