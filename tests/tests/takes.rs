@@ -201,14 +201,11 @@ fn gated(place: &Place, policy: &str) -> Vec<Value> {
     place.wav("di/take.wav", 48_000, &plucked(48_000, 48_000, 1));
     let tones = "  - { name: mute, chain: [{ gain: -160 dB }] }\n  - { name: same, chain: [{ gain: -1 dB }] }\n  - { name: good, chain: [{ drive: 24 dB }] }";
     let mut lines = plan(place, tones, FLOAT);
-    let root = out_of(&lines[0]);
     let gate = json!({
         "silent_below_dbfs": -90.0, "clipped_run_frames": 16, "dc_offset": 0.5, "stuck_seconds": 0.5,
         "shorter_than_seconds": 0.01, "like_dry_below_db": -60.0,
     });
-    lines[1..].iter_mut().for_each(|task| {
-        task["checks"] = json!({ "gate": gate, "policy": policy, "output_root": root });
-    });
+    lines[1..].iter_mut().for_each(|task| task["checks"] = json!({ "gate": gate, "policy": policy }));
     lines
 }
 
@@ -406,7 +403,7 @@ fn takes_render_to_the_same_bytes_for_any_number_of_workers() {
         take["level"] = json!({ "target": { "rms": -22.0 } });
         take["noise"] = json!({ "kind": kind, "level": { "snr": 40.0 }, "seed": 9 });
         task["outputs"][0]["match_dry"] = json!("loudness");
-        task["checks"] = json!({ "gate": { "silent_below_dbfs": -90.0 }, "policy": "quarantine", "offset": 100, "output_root": root });
+        task["checks"] = json!({ "gate": { "silent_below_dbfs": -90.0 }, "policy": "quarantine", "offset": 100 });
         let path = format!("{root}/{number}.lab");
         let change = json!({ "source_start": 4_410, "frames": 22_050, "rate_in": 44_100, "rate_out": 48_000 });
         task["annotations"] = json!([{ "source": place.path("notes.lab"), "path": path, "change": change }]);
