@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use farm::journal::{self, Finished};
-use jobs::manifest::{self, FILE_NAME, Record};
+use jobs::manifest::{self, FILE_NAME, Record, RenderedFile};
 use jobs::plan::Plan;
 use jobs::quarantine::{self, STATE};
 
@@ -78,7 +78,10 @@ impl<'a> Known<'a> {
             };
             let asked = |lies: &Path| quarantine::asked(&self.state, lies).unwrap_or_else(|| lies.to_owned());
             let written = finished.rendered.files.iter().find(|file| asked(&file.path) == *path);
-            let same = |old: &Record| old.key == finished.key && written.is_some_and(|f| f.blake3 == old.file.blake3);
+            let same = |old: &Record| {
+                let known = |file: &RenderedFile| (file.blake3.clone(), file.quarantined, file.flags.clone());
+                old.key == finished.key && written.is_some_and(|file| known(file) == known(&old.file))
+            };
             if records.get(path).is_some_and(same) {
                 continue;
             }

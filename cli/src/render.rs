@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use farm::{Run, StopReason, Summary};
 use jobs::plan::{Options, Plan};
-use jobs::quarantine::STATE;
+use jobs::quarantine::{OutputRoot, STATE};
 use jobs::queue::{Left, Queue};
 use jobs::resume::{self, Decision, Disk};
 
@@ -102,6 +102,7 @@ fn standing(plan: &Plan, left: &Queue, known: &Known<'_>) -> u64 {
 /// The tasks of a plan that are left to do, with the outputs that they get.
 fn left(plan: &Plan, known: &Known<'_>) -> Result<Queue, Trouble> {
     let decisions = resume::decide(plan, known.records(), known.begun(), &Disk);
+    let root = OutputRoot::from(plan.header.output_root.clone());
     let mut left = Vec::new();
     let mut refused = Vec::new();
     for (index, decision) in (0..).zip(decisions) {
@@ -112,7 +113,7 @@ fn left(plan: &Plan, known: &Known<'_>) -> Result<Queue, Trouble> {
         }
     }
     if refused.is_empty() {
-        return Ok(Queue::new(Arc::clone(&plan.tasks), left));
+        return Ok(Queue::new(Arc::clone(&plan.tasks), left, root));
     }
     let more = refused.len().saturating_sub(MOST_REFUSALS);
     refused.truncate(MOST_REFUSALS);

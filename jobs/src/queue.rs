@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::plan::Tasks;
+use crate::quarantine::OutputRoot;
 use crate::resume::numbered;
 use crate::task::Task;
 
@@ -11,6 +12,7 @@ use crate::task::Task;
 pub struct Queue {
     tasks: Arc<Tasks>,
     left: Vec<Left>,
+    root: Option<OutputRoot>,
 }
 
 /// One of a plan's tasks that is to be rendered.
@@ -23,9 +25,9 @@ pub struct Left {
 }
 
 impl Queue {
-    /// These of a plan's tasks, in this order.
-    pub fn new(tasks: Arc<Tasks>, left: Vec<Left>) -> Queue {
-        Queue { tasks, left }
+    /// These of a plan's tasks, in this order. `root` is the folder that all outputs lie in, whose quarantine they may use.
+    pub fn new(tasks: Arc<Tasks>, left: Vec<Left>, root: OutputRoot) -> Queue {
+        Queue { tasks, left, root: Some(root) }
     }
 
     /// Which of the plan's tasks they are.
@@ -54,6 +56,9 @@ impl Queue {
         if let Some(number) = number {
             numbered(&mut task, number);
         }
+        if self.root.is_some() && task.checks.may_quarantine() {
+            task.checks.output_root.clone_from(&self.root);
+        }
         task
     }
 
@@ -68,6 +73,6 @@ impl FromIterator<Task> for Queue {
     fn from_iter<I: IntoIterator<Item = Task>>(tasks: I) -> Queue {
         let tasks: Tasks = tasks.into_iter().collect();
         let left = (0..tasks.len() as u32).map(|index| Left { index, number: None }).collect();
-        Queue { tasks: Arc::new(tasks), left }
+        Queue { tasks: Arc::new(tasks), left, root: None }
     }
 }

@@ -151,7 +151,7 @@ fn a_silent_take_with_a_target_is_rendered_and_warned_of() {
 fn a_wet_file_is_as_loud_as_its_dry_take() {
     let place = Place::new();
     place.wav("di/take.wav", 48_000, &plucked(48_000, 96_000, 1));
-    let tones = "  - { name: loud, chain: [{ drive: 24 dB }] }";
+    let tones = "  - { name: loud, chain: [{ builtin: drive, drive: 24 dB }] }";
     let mut lines = plan(&place, tones, FLOAT);
     for (by, level) in [("rms", "rms_dbfs"), ("peak", "peak_dbfs"), ("loudness", "loudness_lufs")] {
         let task = another(&mut lines, by);
@@ -199,16 +199,13 @@ fn the_offset_of_a_linear_chain_is_none_and_that_of_a_delay_is_measured() {
 /// A plan of one tone that mutes and one that only changes the level, under a policy.
 fn gated(place: &Place, policy: &str) -> Vec<Value> {
     place.wav("di/take.wav", 48_000, &plucked(48_000, 48_000, 1));
-    let tones = "  - { name: mute, chain: [{ gain: -160 dB }] }\n  - { name: same, chain: [{ gain: -1 dB }] }\n  - { name: good, chain: [{ drive: 24 dB }] }";
+    let tones = "  - { name: mute, chain: [{ gain: -120 dB }] }\n  - { name: same, chain: [{ gain: -1 dB }] }\n  - { name: good, chain: [{ builtin: drive, drive: 24 dB }] }";
     let mut lines = plan(place, tones, FLOAT);
-    let root = out_of(&lines[0]);
     let gate = json!({
         "silent_below_dbfs": -90.0, "clipped_run_frames": 16, "dc_offset": 0.5, "stuck_seconds": 0.5,
         "shorter_than_seconds": 0.01, "like_dry_below_db": -60.0,
     });
-    lines[1..].iter_mut().for_each(|task| {
-        task["checks"] = json!({ "gate": gate, "policy": policy, "output_root": root });
-    });
+    lines[1..].iter_mut().for_each(|task| task["checks"] = json!({ "gate": gate, "policy": policy }));
     lines
 }
 
@@ -227,7 +224,7 @@ fn flagged_files_that_are_kept_stand_with_their_flags() {
     let place = Place::new();
     let lines = gated(&place, "keep");
     render(&place, &lines, &[]).expect(0);
-    assert_eq!(flags(&line(&place, "mute/take.wav")), ["silent", "like_dry"]);
+    assert_eq!(flags(&line(&place, "mute/take.wav")), ["silent"]);
     assert_eq!(flags(&line(&place, "same/take.wav")), ["like_dry"]);
     assert_eq!(flags(&line(&place, "good/take.wav")), [""; 0]);
     assert_eq!(standing(&place), ["good/take.wav", "mute/take.wav", "same/take.wav"]);
@@ -237,10 +234,10 @@ fn flagged_files_that_are_kept_stand_with_their_flags() {
 fn flagged_files_fail_where_the_job_says_so_and_leave_nothing() {
     let place = Place::new();
     let lines = gated(&place, "fail");
-    render(&place, &lines, &[]).expect(1).says(&["it is silent", "hardly more than its dry input"]);
+    render(&place, &lines, &[]).expect(10).says(&["it is silent", "hardly more than its dry input"]);
     assert_eq!(standing(&place), ["good/take.wav"]);
     assert_eq!(place.manifest("out/manifest.jsonl").len(), 1);
-    assert_eq!(started(&render(&place, &lines, &["--json"]).expect(1)), 2);
+    assert_eq!(started(&render(&place, &lines, &["--json"]).expect(10)), 2);
 }
 
 /// How many attempts a run began.
@@ -380,7 +377,7 @@ fn an_annotation_that_cannot_follow_costs_its_task_before_any_file_stands() {
     let path = out_of(&lines[0]) + "/soft/take.gp5";
     let change = json!({ "source_start": 1, "frames": 100, "rate_in": 48_000, "rate_out": 48_000 });
     lines[1]["annotations"] = json!([{ "source": place.path("take.gp5"), "path": path, "change": change }]);
-    render(&place, &lines, &[]).expect(1).says(&["take.gp5", "Guitar Pro"]);
+    render(&place, &lines, &[]).expect(10).says(&["take.gp5", "Guitar Pro"]);
     assert_eq!(standing(&place), [""; 0]);
     lines[1]["annotations"][0]["change"] = json!({ "source_start": 0, "rate_in": 48_000, "rate_out": 48_000 });
     render(&place, &lines, &[]).expect(0);
@@ -394,7 +391,7 @@ fn takes_render_to_the_same_bytes_for_any_number_of_workers() {
         place.wav(&format!("di/{take}.wav"), 44_100, &plucked(44_100, 40_000, 2));
     }
     place.write("notes.lab", "0.0 0.5 la\n");
-    let tones = "  - { name: soft, chain: [{ gain: -6 dB }] }\n  - { name: loud, chain: [{ drive: 24 dB }] }\n  - { name: mute, chain: [{ gain: -160 dB }] }";
+    let tones = "  - { name: soft, chain: [{ gain: -6 dB }] }\n  - { name: loud, chain: [{ builtin: drive, drive: 24 dB }] }\n  - { name: mute, chain: [{ gain: -120 dB }] }";
     let output = "{ path: \"out/{tone}/{id}.flac\", bits: 24, length: match }";
     let mut lines = plan(&place, tones, output);
     let root = out_of(&lines[0]);
@@ -406,7 +403,7 @@ fn takes_render_to_the_same_bytes_for_any_number_of_workers() {
         take["level"] = json!({ "target": { "rms": -22.0 } });
         take["noise"] = json!({ "kind": kind, "level": { "snr": 40.0 }, "seed": 9 });
         task["outputs"][0]["match_dry"] = json!("loudness");
-        task["checks"] = json!({ "gate": { "silent_below_dbfs": -90.0 }, "policy": "quarantine", "offset": 100, "output_root": root });
+        task["checks"] = json!({ "gate": { "like_dry_below_db": null }, "policy": "quarantine", "offset": 100 });
         let path = format!("{root}/{number}.lab");
         let change = json!({ "source_start": 4_410, "frames": 22_050, "rate_in": 44_100, "rate_out": 48_000 });
         task["annotations"] = json!([{ "source": place.path("notes.lab"), "path": path, "change": change }]);

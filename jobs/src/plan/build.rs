@@ -19,7 +19,6 @@ use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::glob::Glob;
 use crate::paths;
-use crate::quarantine::OutputRoot;
 use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
 
 /// Tasks that are packed together: enough for all threads.
@@ -45,8 +44,6 @@ pub(super) struct Builder<'a> {
     pub devices: Devices<'a>,
     /// The folder that relative output paths start from, absolute.
     pub base: PathBuf,
-    /// The folder that all outputs lie in.
-    root: Option<OutputRoot>,
     presets: Presets,
     tasks: Tasks,
     /// Those that are still to be packed, without their keys.
@@ -71,7 +68,6 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
     let root = root.map(|root| paths::clean(&root).unwrap_or(root));
     let mut builder = Builder {
         job,
-        root: root.clone().map(OutputRoot::from),
         collector,
         files: Files::default(),
         devices: Devices::new(&options.folders, job.audio, examiner),
@@ -204,10 +200,7 @@ impl<'a> Builder<'a> {
 
     /// Adds a task.
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
-        let Beside { item, annotations, mut checks, frames, channels } = beside;
-        if checks.may_quarantine() {
-            checks.output_root.clone_from(&self.root);
-        }
+        let Beside { item, annotations, checks, frames, channels } = beside;
         let number = (self.tasks.len() + self.pending.len()) as u32;
         let (audio, key) = (self.audio(), String::new());
         let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };

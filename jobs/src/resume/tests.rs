@@ -169,7 +169,7 @@ fn increment_gives_all_files_of_a_task_one_free_number() {
     let standing = shelf(&[("mix.wav", 1), ("stem-2-2.wav", 1)]);
     let decided = one(&plan, &[], &[], &standing);
     assert_eq!(decided, Decision::Render(Some(3)));
-    let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }]);
+    let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }], PathBuf::from("/out").into());
     let names: Vec<_> = queue.get(0).outputs.iter().map(|output| output.path.display().to_string()).collect();
     assert_eq!(names, ["/out/mix-3.wav", "/out/stem-2-3.wav"]);
 }
@@ -259,7 +259,7 @@ fn an_annotation_takes_the_number_of_its_file() {
     assert_eq!(number(&shelf(&[])), OWN);
     assert_eq!(number(&shelf(&[("a.mid", 1), ("a-2.wav", 1)])), Decision::Render(Some(3)));
     assert_eq!(number(&shelf(&[(QUARANTINED, 1)])), Decision::Render(Some(2)));
-    let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }]);
+    let queue = Queue::new(plan.tasks, vec![Left { index: 0, number: Some(3) }], PathBuf::from("/out").into());
     let paths: Vec<_> = queue.get(0).paths().map(|path| path.display().to_string()).collect();
     assert_eq!(paths, ["/out/a-3.wav", "/out/a-3.mid"]);
 }

@@ -112,8 +112,8 @@ pub struct Checks {
     /// How far a file lies behind its dry take is measured, up to so many frames of the file either way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
-    /// The output folder in whose quarantine a flagged file may come to lie; required by the policies `retry` and
-    /// `quarantine`.
+    /// The output folder in whose quarantine a flagged file may come to lie, where the policy is `retry` or `quarantine`.
+    /// Absent in a plan, whose header says it: a task is given it on its way to a worker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_root: Option<OutputRoot>,
 }
