@@ -1,8 +1,8 @@
 //! The manifest as a file: `manifest.jsonl`, one record a line.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -68,37 +68,47 @@ pub enum ManifestError {
 
 /// Reads a manifest. One that does not exist holds nothing; a torn last line is left out.
 pub fn read(path: &Path) -> Result<Read, ManifestError> {
+    let mut records = Vec::new();
+    let torn = each(path, |record| records.push(record))?;
+    Ok(Read { records, torn })
+}
+
+/// Reads a manifest record by record, so that a long one need not be held. Gives whether the last line was torn and left
+/// out; a manifest that does not exist holds nothing.
+pub fn each(path: &Path, mut take: impl FnMut(Record)) -> Result<bool, ManifestError> {
     #[derive(Deserialize)]
     struct Version {
         tonemill: u64,
     }
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::default()),
-        Err(source) => return Err(ManifestError::Read { path: path.to_owned(), source }),
+    let unreadable = |source| ManifestError::Read { path: path.to_owned(), source };
+    let mut file = match File::open(path) {
+        Ok(file) => BufReader::new(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(unreadable(source)),
     };
-    let mut found = Read::default();
-    let mut lines = bytes.split_inclusive(|b| *b == b'\n').enumerate().peekable();
-    while let Some((index, line)) = lines.next() {
-        // Only a line without its end can be torn: the end is written last.
-        let torn = lines.peek().is_none() && !line.ends_with(b"\n");
-        let number = index + 1;
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        if file.read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
+            break;
+        }
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let version = serde_json::from_slice::<Version>(line);
+        let version = serde_json::from_slice::<Version>(&line);
         if let Ok(Version { tonemill }) = version
             && tonemill != u64::from(crate::FORMAT_VERSION)
         {
             return Err(ManifestError::Version { path: path.to_owned(), line: number, version: tonemill });
         }
-        match serde_json::from_slice(line) {
-            Ok(record) => found.records.push(record),
-            Err(_) if torn => found.torn = true,
+        match serde_json::from_slice(&line) {
+            Ok(record) => take(record),
+            // Only a line without its end can be torn: the end is written last.
+            Err(_) if !line.ends_with(b"\n") => return Ok(true),
             Err(source) => return Err(ManifestError::Line { path: path.to_owned(), line: number, source }),
         }
     }
-    Ok(found)
+    Ok(false)
 }
 
 /// The records of a finished task, one a file.
@@ -162,7 +172,7 @@ pub fn merge(old: Vec<Record>, new: Vec<Record>, plan: &Plan) -> Vec<Record> {
 
 /// Writes a manifest whole: under another name first, then in place of the old one.
 pub fn write(path: &Path, records: &[Record]) -> Result<(), ManifestError> {
-    let lines = |file: &mut io::BufWriter<fs::File>| {
+    let lines = |file: &mut io::BufWriter<File>| {
         for record in records {
             serde_json::to_writer(&mut *file, record)?;
             file.write_all(b"\n")?;
