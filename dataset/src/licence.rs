@@ -10,6 +10,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+mod words;
+
+pub use words::recognise;
+
 /// What stands for a licence that nobody states.
 pub const UNKNOWN: &str = "unknown";
 
@@ -20,6 +24,8 @@ pub struct AssetLicence {
     pub role: String,
     /// The asset's name for people.
     pub name: String,
+    /// Where it was found, for people at this machine; no data set tells it.
+    pub path: PathBuf,
     /// BLAKE3 in hex.
     pub blake3: String,
     /// An SPDX expression, or [`UNKNOWN`].
@@ -34,6 +40,7 @@ pub(crate) fn of(role: &str, path: &Path, blake3: &str, metadata: &BTreeMap<Stri
     let asset = |licence: String, notice| AssetLicence {
         role: role.to_owned(),
         name: name.clone(),
+        path: path.to_owned(),
         blake3: blake3.to_owned(),
         licence,
         notice,
@@ -105,46 +112,6 @@ fn is_notice(name: &str) -> bool {
     words.iter().any(|word| name.strip_prefix(word).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric)))
 }
 
-/// The SPDX identifier of a licence's text, short name or notice; `None` where it is none of the common ones.
-pub fn recognise(text: &str) -> Option<String> {
-    const TAG: &str = "SPDX-License-Identifier:";
-    if let Some(tagged) = text.lines().find_map(|line| line.split_once(TAG)) {
-        return Some(tagged.1.trim().trim_end_matches("*/").trim().to_owned());
-    }
-    let lower = text.to_lowercase();
-    let flat = lower.split_whitespace().collect::<Vec<_>>().join(" ");
-    let has = |words: &[&str]| words.iter().any(|word| flat.contains(word));
-    let version = if has(&["4.0"]) { "4.0" } else { "3.0" };
-    let creative = has(&["creative commons", "creativecommons.org", "cc-by", "cc by"]);
-    if has(&["cc0", "publicdomain/zero"]) {
-        return Some("CC0-1.0".to_owned());
-    }
-    if creative && has(&["attribution", "cc-by", "cc by", "licenses/by"]) {
-        let part = |long: &[&str], short: &'static str| if has(long) { short } else { "" };
-        let commercial = part(&["noncommercial", "non-commercial", "by-nc", "by nc"], "-NC");
-        let derivatives = part(&["noderiv", "no derivatives", "-nd", "no-derivatives"], "-ND");
-        let alike = part(&["sharealike", "share-alike", "share alike", "by-sa", "-sa-", "nc-sa", "by sa"], "-SA");
-        return Some(format!("CC-BY{commercial}{derivatives}{alike}-{version}"));
-    }
-    // A notice may offer a choice, as this project's own do.
-    let choice = ["MIT OR Apache-2.0", "Apache-2.0 OR MIT", "MIT/Apache-2.0"];
-    if choice.iter().any(|words| text.contains(words)) {
-        return Some("MIT OR Apache-2.0".to_owned());
-    }
-    let known: [(&[&str], &str); 8] = [
-        (&["gnu affero general public license"], "AGPL-3.0-only"),
-        (&["gnu lesser general public license"], "LGPL-3.0-only"),
-        (&["gnu general public license version 2", "gnu general public license, version 2", "gpl-2"], "GPL-2.0-only"),
-        (&["gnu general public license", "gpl-3"], "GPL-3.0-only"),
-        (&["apache license", "apache-2.0"], "Apache-2.0"),
-        (&["mit license", "permission is hereby granted, free of charge, to any person obtaining a copy"], "MIT"),
-        (&["bsd 3-clause", "bsd-3-clause", "neither the name of"], "BSD-3-Clause"),
-        (&["this is free and unencumbered software"], "Unlicense"),
-    ];
-    let found = known.iter().find(|(words, _)| has(words)).map(|(_, id)| *id);
-    found.or_else(|| (flat == "mit").then_some("MIT")).map(str::to_owned)
-}
-
 /// Whether a licence expression leaves a choice in which every part is allowed.
 pub fn is_allowed(expression: &str, allowed: &[String]) -> bool {
     let known = |licence: &str| allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(licence.trim()));
@@ -197,27 +164,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn common_licences_are_known_by_their_texts_and_short_names() {
-        for (text, id) in [
-            ("License: CC0\n\nCC0 1.0 Universal", "CC0-1.0"),
-            ("Creative Commons Attribution 4.0 International", "CC-BY-4.0"),
-            ("https://creativecommons.org/licenses/by-nc-sa/4.0/", "CC-BY-NC-SA-4.0"),
-            ("cc-by-nd-3.0 Creative Commons Attribution-NoDerivs", "CC-BY-ND-3.0"),
-            ("                 Apache License\n           Version 2.0", "Apache-2.0"),
-            ("Permission is hereby granted, free\nof charge, to any person obtaining a copy of", "MIT"),
-            ("# SPDX-License-Identifier: CC-BY-SA-4.0\nGNU General Public License", "CC-BY-SA-4.0"),
-            ("GNU GENERAL PUBLIC LICENSE\n Version 3", "GPL-3.0-only"),
-            ("It stands under the licences of this project, MIT OR Apache-2.0.", "MIT OR Apache-2.0"),
-            ("MIT", "MIT"),
-        ] {
-            assert_eq!(recognise(text).as_deref(), Some(id), "{text}");
-        }
-        for text in ["", "All rights reserved", "Permitted for limited use"] {
-            assert_eq!(recognise(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn a_choice_is_allowed_where_one_of_it_is_and_a_sum_where_all_are() {
         let allowed = |expression: &str| is_allowed(expression, &["mit".into(), "CC0-1.0".into()]);
         assert!(allowed("MIT") && allowed("MIT OR GPL-3.0-only") && allowed("CC0-1.0 AND (MIT OR Apache-2.0)"));
@@ -236,6 +182,7 @@ mod tests {
         write("amp.nam", r#"{ "weights": [1, 2], "metadata": { "name": "amp" } }"#);
         assert_eq!(licence().licence, UNKNOWN);
         assert_eq!(licence().notice, None);
+        assert_eq!(licence().path, path);
         write("licensed.txt", "MIT License");
         assert_eq!(licence().licence, UNKNOWN, "a name that only begins like one is none");
         write("LICENSE", "Ask me first");
