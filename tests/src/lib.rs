@@ -234,6 +234,11 @@ pub fn read_wav(path: &Path) -> Vec<Vec<f32>> {
     (0..channels).map(|c| samples.iter().skip(c).step_by(channels).copied().collect()).collect()
 }
 
+/// The frames at which samples are not silent.
+pub fn loud(samples: &[f32]) -> Vec<usize> {
+    (0..samples.len()).filter(|n| samples[*n].abs() > 1e-6).collect()
+}
+
 /// A sine of this frequency in hertz and amplitude.
 pub fn sine(rate: u32, frequency: f64, amplitude: f64, frames: usize) -> Vec<f32> {
     let turn = std::f64::consts::TAU * frequency / f64::from(rate);

@@ -4,7 +4,7 @@ use std::f64::consts::TAU;
 use std::path::Path;
 use std::process::Command;
 
-use tonemill_tests::{Place, fixtures, midi, read_wav, real, repository, sine};
+use tonemill_tests::{Place, fixtures, loud, midi, read_wav, real, repository, sine};
 
 const RATE: u32 = 48_000;
 
@@ -12,11 +12,6 @@ fn job(session: &str, output: &str) -> String {
     format!(
         "tonemill: 1\nname: delivered\nsession:\n{session}\noutput:\n  path: \"out/{{name}}.wav\"\n  bits: 32f\n{output}\n"
     )
-}
-
-/// Where samples are not silent.
-fn loud(samples: &[f32]) -> Vec<usize> {
-    (0..samples.len()).filter(|n| samples[*n].abs() > 1e-6).collect()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tonemill_tests::{Place, fixtures, midi, read_wav, repository, sine};
+use tonemill_tests::{Place, fixtures, loud, midi, read_wav, repository, sine};
 
 const RATE: u32 = 48_000;
 
@@ -12,11 +12,6 @@ fn impulse(place: &Place, name: &str, frames: usize, at: usize) {
     let mut samples = vec![0.0; frames];
     samples[at] = 0.5;
     place.wav(name, RATE, &[samples]);
-}
-
-/// Where samples are not silent.
-fn loud(samples: &[f32]) -> Vec<usize> {
-    (0..samples.len()).filter(|n| samples[*n].abs() > 1e-6).collect()
 }
 
 fn job(session: &str, output: &str) -> String {
