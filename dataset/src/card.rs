@@ -148,10 +148,7 @@ fn counts(set: &DataSet) -> String {
     let (silent, clipped) = (count(|entry| entry.measured.silent), count(|entry| entry.measured.clipped_samples > 0));
     let flagged = count(|entry| !entry.measured.flags.is_empty());
     text += &format!("\nWith their dry sound beside them: {with_dry}. Silent: {silent}. Clipped: {clipped}. ");
-    text += &match flagged {
-        0 => "None is flagged by the quality gate.\n".to_owned(),
-        _ => format!("The quality gate has {flagged} flagged, for what their column `flags` says.\n"),
-    };
+    text += &format!("Flagged by the quality gate: {flagged}; the column `flags` says for what.\n");
     if set.left != Left::default() {
         text += &format!("\nLeft out of what was rendered: {}.\n", set.left);
     }
@@ -212,11 +209,12 @@ fn origin(set: &DataSet, settings: &Settings) -> String {
     let seeds = joined(&mut set.render_seeds.iter().map(u64::to_string));
     let grouped = match &settings.group_by {
         Some(field) => format!("`{field}`"),
-        None => "the content of its recordings".to_owned(),
+        None => "what the job says of each take, else by the content of its recording".to_owned(),
     };
     format!(
         "## How it was made\n\nRendered by {engines}, seed {seeds}, from the job file with BLAKE3 {jobs}, and packaged by {}:\n\n\
-         ```sh\n{}\n```\n\n\
+         ```sh\ntonemill render JOB\n{}\n```\n\n\
+         JOB is that job file, OUT the folder that it renders into.\n\n\
          A source group is told by {grouped}. Its split follows from BLAKE3 of the split seed, {}, and the group's name \
          ({}), so that groups added later move none of these.\n",
         jobs::ENGINE,

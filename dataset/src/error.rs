@@ -68,7 +68,7 @@ pub enum PackageError {
     Unused(#[from] UnusedSetting),
     /// Something stands in several splits.
     #[error(
-        "{} between splits:\n{}\nGroup what belongs together, with --group-by, or leave silent files out, with --without-flagged",
+        "{} between splits:\n{}\nGroup what belongs together, with --group-by",
         leaks(.0.len()),
         lines(.0)
     )]

@@ -60,7 +60,9 @@ pub fn leaks(entries: &[Entry], held_out: &[String]) -> Vec<Leak> {
     let mut leaked: BTreeMap<Leaked, BTreeMap<String, String>> = BTreeMap::new();
     for entry in entries {
         let tone = entry.tone.as_deref().filter(|tone| held_out.iter().any(|held| held == tone));
-        let own = [Some(Part::Group(&entry.group)), Some(Part::Output(&entry.wet.blake3)), tone.map(Part::Tone)];
+        // Silence tells nobody anything, and all of one length is one content.
+        let output = (!entry.measured.silent).then_some(Part::Output(&entry.wet.blake3));
+        let own = [Some(Part::Group(&entry.group)), output, tone.map(Part::Tone)];
         let inputs = entry.inputs.iter().map(|(blake3, name)| Part::Input { blake3, name });
         for part in own.into_iter().flatten().chain(inputs) {
             let (known, other) = *first.entry(part).or_insert((part, entry));
@@ -157,6 +159,8 @@ mod tests {
         entries[1].wet.blake3 = entries[0].wet.blake3.clone();
         let leaks = leaks(&entries, &[]);
         assert!(matches!(leaks.as_slice(), [Leak { what: Leaked::Output { .. }, .. }]), "{leaks:?}");
+        entries.iter_mut().for_each(|entry| entry.measured.silent = true);
+        assert_eq!(super::leaks(&entries, &[]), [], "silence is no leak");
     }
 
     #[test]

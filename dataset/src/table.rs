@@ -21,7 +21,7 @@ pub(crate) struct Table<'a> {
     /// The column of each name.
     places: HashMap<String, usize>,
     entries: &'a [Entry],
-    files: Box<dyn Fn(usize, &Entry) -> Files + 'a>,
+    files: Box<FilesOf<'a>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +97,9 @@ type Row<'a> = Vec<(Cow<'a, str>, Option<Cell>)>;
 
 /// The columns of an entry's files.
 pub(crate) type Files = Vec<(&'static str, Option<String>)>;
+
+/// What tells these columns, from an entry and its number.
+type FilesOf<'a> = dyn Fn(usize, &Entry) -> Files + 'a;
 
 fn text(text: impl Into<String>) -> Option<Cell> {
     Some(Cell::Text(text.into()))

@@ -62,14 +62,22 @@ const IDS: [&str; 27] = [
     "AGPL-3.0-or-later",
 ];
 
-/// The first of some words in a text, with what follows it.
+/// The first of some words in a text, with what follows it. Letters in front make it another word, as in "implied".
 fn after<'a>(text: &'a str, words: &[&str]) -> Option<&'a str> {
-    words.iter().filter_map(|word| text.find(word)).min().map(|at| &text[at..])
+    let begins = |at: &usize| !text[..*at].ends_with(|c: char| c.is_ascii_alphanumeric());
+    let first = |word: &&str| text.match_indices(*word).map(|(at, _)| at).find(begins);
+    words.iter().filter_map(first).min().map(|at| &text[at..])
 }
 
-/// The first of some versions that follows within a few words. Digits around it make it another number.
-fn version(text: &str, known: &[&'static str]) -> Option<&'static str> {
-    let near: String = text.chars().take(120).collect();
+/// What follows a licence's name closely enough to belong to it.
+fn near(text: &str) -> String {
+    text.chars().take(120).collect()
+}
+
+/// The first of some versions that follows within a few words, and what stands in front of it. Digits around it make it
+/// another number.
+fn version(text: &str, known: &[&'static str]) -> Option<(String, &'static str)> {
+    let near = near(text);
     let is_number = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
     let place = |version: &&'static str| {
         let found = near.match_indices(*version).find(|(at, _)| {
@@ -82,7 +90,7 @@ fn version(text: &str, known: &[&'static str]) -> Option<&'static str> {
         })?;
         Some((found.0, *version))
     };
-    known.iter().filter_map(place).min().map(|(_, version)| version)
+    known.iter().filter_map(place).min().map(|(at, version)| (near[..at].to_owned(), version))
 }
 
 fn creative_commons(text: &str) -> Option<String> {
@@ -94,8 +102,13 @@ fn creative_commons(text: &str) -> Option<String> {
     let attribution = after(text, &["attribution", "cc-by", "cc by", "licenses/by"])?;
     // A licence's own text has its title before the name of who made it.
     let versions = ["4.0", "3.0", "2.5", "2.0", "1.0"];
-    let version = version(attribution, &versions).or_else(|| version(named, &versions))?;
-    let part = |long: &[&str], short: &'static str| if has(long) { short } else { "" };
+    // What else stands in a notice, such as "played by Sam", is no part of the name.
+    let (name, version) = match version(attribution, &versions) {
+        Some(found) => found,
+        None => (near(attribution), version(named, &versions)?.1),
+    };
+    let part =
+        |long: &[&str], short: &'static str| if long.iter().any(|word| name.contains(word)) { short } else { "" };
     let commercial = part(&["noncommercial", "non-commercial", "by-nc", "by nc"], "-NC");
     let derivatives = part(&["noderiv", "no derivatives", "-nd", "no-derivatives"], "-ND");
     let alike = part(&["sharealike", "share-alike", "share alike", "by-sa", "-sa-", "nc-sa", "by sa"], "-SA");
@@ -105,13 +118,13 @@ fn creative_commons(text: &str) -> Option<String> {
 /// The licences of the GNU project. A notice says whether later versions will do; a licence's text does not.
 fn gnu(text: &str, is_notice: bool) -> Option<String> {
     let families: [(&[&str], &str, &[&'static str]); 4] = [
-        (&["gnu affero general public license", "agpl"], "AGPL", &["3"]),
+        (&["gnu affero general public license", "agpl"], "AGPL", &["3.0", "3"]),
         (
             &["gnu lesser general public license", "gnu library general public license", "lgpl"],
             "LGPL",
-            &["2.1", "2.0", "2", "3"],
+            &["2.1", "2.0", "2", "3.0", "3"],
         ),
-        (&["gnu general public license", "gnu gpl", "gpl"], "GPL", &["2", "3"]),
+        (&["gnu general public license", "gnu gpl", "gpl"], "GPL", &["2.0", "2", "3.0", "3"]),
         (&["mozilla public license", "mpl"], "MPL", &["2.0", "1.1"]),
     ];
     // Where several are named, as in "GPL, or LGPL", the first is what it stands under.
@@ -120,7 +133,7 @@ fn gnu(text: &str, is_notice: bool) -> Option<String> {
         .filter_map(|family| Some((after(text, family.0)?, family)))
         .max_by_key(|(rest, family)| (rest.len(), family.0[0].len()))?;
     let (rest, (_, name, versions)) = first;
-    let version = match version(rest, versions)? {
+    let version = match version(rest, versions)?.1 {
         "2" | "2.0" if *name != "MPL" => "2.0",
         "3" => "3.0",
         other => other,
@@ -148,9 +161,14 @@ fn sentences(text: &str) -> Option<String> {
     let id = if text.contains("permission is hereby granted, free of charge, to any person obtaining a copy") {
         "MIT"
     } else if text.contains("redistribution and use in source and binary forms") {
-        if text.contains("neither the name of") { "BSD-3-Clause" } else { "BSD-2-Clause" }
+        if text.contains("neither the name") { "BSD-3-Clause" } else { "BSD-2-Clause" }
     } else if text.contains("this is free and unencumbered software") {
         "Unlicense"
+    } else if text.contains("permission to use, copy, modify, and") && text.contains("fee is hereby granted") {
+        // What the first demands, the second leaves away.
+        if text.contains("above copyright notice") { "ISC" } else { "0BSD" }
+    } else if text.contains("altered source versions must be plainly marked as such") {
+        "Zlib"
     } else {
         return None;
     };
@@ -172,6 +190,12 @@ mod tests {
             ("Permission is hereby granted, free\nof charge, to any person obtaining a copy of", "MIT"),
             ("Redistribution and use in source and binary forms ... Neither the name of", "BSD-3-Clause"),
             ("Redistribution and use in source and binary forms, with or without", "BSD-2-Clause"),
+            (
+                "Permission to use, copy, modify, and distribute this software for any\npurpose with or without fee is hereby granted, provided that the above copyright notice",
+                "ISC",
+            ),
+            ("Altered source versions must be plainly marked as such, and must not be", "Zlib"),
+            ("No warranty, express or implied. Version 2.0. Apache-2.0", "Apache-2.0"),
             ("# SPDX-License-Identifier: CC-BY-SA-4.0\nGNU General Public License", "CC-BY-SA-4.0"),
             ("GNU GENERAL PUBLIC LICENSE\n Version 3", "GPL-3.0-only"),
             ("It stands under the licences of this project, MIT OR Apache-2.0.", "MIT OR Apache-2.0"),
@@ -223,6 +247,7 @@ mod tests {
         assert_eq!(of("version 3 of the License."), "GPL-3.0-only");
         assert_eq!(recognise("LGPL 2.1 or later").as_deref(), Some("LGPL-2.1-or-later"));
         assert_eq!(recognise("LGPLv3").as_deref(), Some("LGPL-3.0-only"));
+        assert_eq!(recognise("GNU GPL version 3.0").as_deref(), Some("GPL-3.0-only"));
     }
 
     #[test]
@@ -233,6 +258,7 @@ mod tests {
             assert_eq!(of(format!("Creative Commons Attribution {version}")), id(""));
             assert_eq!(of(format!("http://creativecommons.org/licenses/by-sa/{version}/")), id("-SA"));
             assert_eq!(of(format!("Recorder 4.0.1, take 21.0. Licence: CC BY-NC {version}")), id("-NC"));
+            assert_eq!(of(format!("Creative Commons Attribution {version}. Played by Sam, by-sales.")), id(""));
         }
         for text in ["CC BY", "Creative Commons Attribution", "CC-BY-7.0", "Creative Commons Attribution 14.0"] {
             assert_eq!(recognise(text), None, "{text}");

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use super::*;
 
-/// Bytes that an entry may take at most, of which a hundred settings and five draws are its own: a million of them fit
-/// into 8 GB. As measured it is half of that.
-const MOST: u64 = 8_000;
+/// Bytes that an entry may take at most which has twenty settings and five draws of its own, so that a million of them fit
+/// into 6 GB.
+const MOST: u64 = 6_000;
 
 /// Writes the manifest of so many files, each with settings of its own. Their sound is one and the same.
 fn manifest(bench: &Bench, entries: usize) -> PathBuf {
@@ -28,7 +28,7 @@ fn manifest(bench: &Bench, entries: usize) -> PathBuf {
             let value = f64::from(u32::try_from(number * 31 + id).unwrap()) / 7.0;
             json!({ "id": id, "name": format!("Knob {id}"), "value": value, "text": format!("{value:.2} dB") })
         };
-        line["devices"][0]["settings"] = (0..100).map(setting).collect();
+        line["devices"][0]["settings"] = (0..20).map(setting).collect();
         let drawn = |n: usize| json!({ "device": "drive", "parameter": format!("Knob {n}"), "value": n as f64 / 3.0 });
         line["drawn"] = (0..5).map(drawn).collect();
         let path = bench.path("out").join(line["path"].as_str().unwrap());

@@ -170,7 +170,7 @@ fn quarantined_files_are_left_out_and_flagged_ones_are_if_that_is_asked() {
     assert_eq!(serde_json::from_str::<Value>(&flags("lead-b")).unwrap(), flag);
     assert_eq!(flags("clean-b"), "[]");
     let card = fs::read_to_string(bench.path("all/README.md")).unwrap();
-    assert!(card.contains("1 flagged"), "{card}");
+    assert!(card.contains("Flagged by the quality gate: 1;"), "{card}");
     assert!(card.contains("1 in quarantine"), "{card}");
     let asked = Settings { without_flagged: true, ..Settings::new(Layout::Folders) };
     let summary = package(&out, &bench.path("good"), &asked).unwrap();
