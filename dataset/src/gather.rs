@@ -389,10 +389,9 @@ fn clip_name(entry: &Entry) -> String {
     if let Deliver::Stem(track) | Deliver::MasterStem(track) = &entry.deliver {
         name += &format!("-{track}");
     }
-    for fact in ["channel", "segment"] {
-        if let Some(part) = entry.take.as_ref().and_then(|_| entry.fact(fact)) {
-            name += &format!("-{part}");
-        }
+    let is_part = |take: &Arc<str>| !entry.inputs.values().any(|recording| take.ends_with(recording));
+    if entry.take.as_ref().is_some_and(is_part) {
+        name.extend(["channel", "segment"].iter().filter_map(|fact| Some(format!("-{}", entry.fact(fact)?))));
     }
     key_of(&name)
 }

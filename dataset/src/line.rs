@@ -124,8 +124,10 @@ fn kind(record: &Record, assets: &[Arc<Asset>]) -> Kind {
     }
     let change = record.input.as_ref().and_then(|input| input.change.as_ref());
     let is_cut = change.is_some_and(|change| change.is_cut());
-    // A channel of a recording is known by the fact that the job gives it.
-    let is_part = is_cut || ["segment", "channel"].iter().any(|fact| record.metadata.contains_key(*fact));
+    // A take is called by its recording, a part or a channel of it with a text behind that.
+    let name = input.name();
+    let is_named_part = record.take.as_ref().is_some_and(|take| take.contains(&name) && !take.ends_with(&name));
+    let is_part = is_cut || is_named_part;
     Kind::Tone { whole: (!is_part).then(|| input.clone()) }
 }
 

@@ -100,7 +100,7 @@ impl<'a> Look<'a> {
         if let Some(dry) = &mut dry {
             dry.skip(file.finished.as_ref().map_or(0, |finished| finished.trimmed_start_frames))?;
         }
-        let most = if self.checks.offset.is_some() { MOST_SAMPLES / channels.max(1) } else { 0 };
+        let most = if self.checks.offset.is_some() && dry.is_some() { MOST_SAMPLES / channels.max(1) } else { 0 };
         let (mut block, mut left) = (Buffer::new(channels, 0), wet.frames());
         let mut beside = Buffer::new(seen.dry.channel_count(), 0);
         while left > 0 {
