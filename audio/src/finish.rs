@@ -390,12 +390,14 @@ impl Target {
         }
     }
 
-    fn words(self) -> String {
+    /// What is asked for, in words, to a hundredth.
+    pub fn words(self) -> String {
+        let value = (self.value() * 100.0).round() / 100.0;
         match self {
-            Target::Loudness(value) => format!("a loudness of {value} LUFS"),
-            Target::Peak(value) => format!("a peak of {value} dBFS"),
-            Target::TruePeak(value) => format!("a true peak of {value} dBTP"),
-            Target::Rms(value) => format!("an RMS level of {value} dBFS"),
+            Target::Loudness(_) => format!("a loudness of {value} LUFS"),
+            Target::Peak(_) => format!("a peak of {value} dBFS"),
+            Target::TruePeak(_) => format!("a true peak of {value} dBTP"),
+            Target::Rms(_) => format!("an RMS level of {value} dBFS"),
         }
     }
 

@@ -40,6 +40,17 @@ pub fn gain_to_match(wet: &Levels, dry: &Levels, by: MatchBy) -> Option<Decibels
     Some(Decibels(level(by, dry)? - level(by, wet)?))
 }
 
+/// The target that makes another recording as loud as the one that was measured; `None` where it has no such level.
+pub fn target_of(by: MatchBy, levels: &Levels) -> Option<Target> {
+    let level = level(by, levels)?;
+    Some(match by {
+        MatchBy::Loudness => Target::Loudness(level),
+        MatchBy::Rms => Target::Rms(level),
+        MatchBy::Peak => Target::Peak(level),
+        MatchBy::TruePeak => Target::TruePeak(level),
+    })
+}
+
 fn level(by: MatchBy, levels: &Levels) -> Option<f64> {
     match by {
         MatchBy::Loudness => levels.loudness_lufs,
@@ -88,6 +99,9 @@ mod tests {
             assert!((gain + 20.0).abs() < 1e-3, "{by:?}: {gain}");
             assert_eq!(gain_to_match(&levels(0.0), &levels(0.5), by), None);
             assert_eq!(gain_to_match(&levels(0.5), &levels(0.0), by), None);
+            let target = target_of(by, &levels(0.05)).unwrap();
+            assert_eq!(gain_to(target, &levels(0.5)), gain_to_match(&levels(0.5), &levels(0.05), by));
+            assert_eq!(target_of(by, &levels(0.0)), None);
         }
     }
 }

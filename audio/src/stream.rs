@@ -1,7 +1,12 @@
 //! Sound that is read in pieces, so that no recording need fit into memory.
 //!
 //! A [`Stream`] knows its length before its first frame is read. [`open`] gives one over a file, [`Memory`] is one over
-//! samples that are at hand, [`at_rate`] gives one another sample rate and [`Pick`] other channels.
+//! samples that are at hand, [`at_rate`] gives one another sample rate, [`Pick`] other channels and [`Part`] another
+//! length.
+
+mod part;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +15,7 @@ use crate::read::ReadError;
 
 pub use crate::read::{open, open_bytes};
 pub use crate::resample::at_rate;
+pub use part::Part;
 
 /// Sound that is read from the first frame on, once, in pieces.
 pub trait Stream: Send {
@@ -23,6 +29,19 @@ pub trait Stream: Send {
     /// end there is silence. How the sound is cut into pieces does not change it. After an error the stream is of no
     /// use any more.
     fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError>;
+
+    /// Passes over the next frames. What is passed over need not be looked at: damage there may stay unseen.
+    fn skip(&mut self, frames: u64) -> Result<(), ReadError> {
+        const AT_ONCE: u64 = 1 << 14;
+        let mut dropped = Buffer::new(self.channels(), 0);
+        let mut left = frames;
+        while left > 0 {
+            dropped.resize(left.min(AT_ONCE) as usize);
+            self.read(&mut dropped)?;
+            left -= dropped.frames() as u64;
+        }
+        Ok(())
+    }
 }
 
 impl<S: Stream + ?Sized> Stream for Box<S> {
@@ -37,19 +56,23 @@ impl<S: Stream + ?Sized> Stream for Box<S> {
     fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError> {
         (**self).read(into)
     }
+
+    fn skip(&mut self, frames: u64) -> Result<(), ReadError> {
+        (**self).skip(frames)
+    }
 }
 
 /// Samples that are in memory already, read from the first frame on.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    buffer: Buffer,
+    buffer: Arc<Buffer>,
     position: usize,
 }
 
 impl Memory {
-    /// Reads `buffer`.
-    pub fn new(buffer: Buffer) -> Memory {
-        Memory { buffer, position: 0 }
+    /// Reads `buffer`, which others may read too where it is shared with them.
+    pub fn new(buffer: impl Into<Arc<Buffer>>) -> Memory {
+        Memory { buffer: buffer.into(), position: 0 }
     }
 }
 
@@ -64,6 +87,12 @@ impl Stream for Memory {
 
     fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError> {
         self.position += self.buffer.copy_from(self.position, into);
+        Ok(())
+    }
+
+    fn skip(&mut self, frames: u64) -> Result<(), ReadError> {
+        let left = self.buffer.frames() - self.position;
+        self.position += usize::try_from(frames).map_or(left, |frames| frames.min(left));
         Ok(())
     }
 }
@@ -166,6 +195,10 @@ impl<S: Stream> Stream for Pick<S> {
         self.stream.read(&mut self.whole)?;
         self.pick.fill(&self.whole, into);
         Ok(())
+    }
+
+    fn skip(&mut self, frames: u64) -> Result<(), ReadError> {
+        self.stream.skip(frames)
     }
 }
 

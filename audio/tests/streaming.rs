@@ -30,6 +30,26 @@ fn pieces_of_any_size_are_the_whole_and_silence_follows() {
 }
 
 #[test]
+fn what_follows_skipped_frames_is_what_follows_them_in_the_whole() {
+    for (name, bytes) in files::of_every_kind(12_345) {
+        let whole = read_bytes(&name, bytes.clone()).unwrap();
+        for (before, skipped) in [(0, 1), (0, 5_000), (100, 4_096), (1_000, 11_344), (1_000, 11_345), (0, 1_000_000)] {
+            let (mut stream, _) = open_bytes(&name, bytes.clone()).unwrap();
+            stream.read(&mut Buffer::new(2, before)).unwrap();
+            stream.skip(skipped).unwrap();
+            let mut piece = Buffer::from_channels(vec![vec![9.0; 3_000]; 2]);
+            stream.read(&mut piece).unwrap();
+            let from = (before + skipped as usize).min(whole.buffer.frames());
+            let until = (from + 3_000).min(whole.buffer.frames());
+            for (piece, whole) in piece.channels().zip(whole.buffer.channels()) {
+                assert!(piece[..until - from] == whole[from..until], "{name}: {skipped} behind {before}");
+                assert!(piece[until - from..].iter().all(|sample| *sample == 0.0), "{name}: {skipped} behind {before}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_is_read_by_its_handle_though_its_name_is_taken_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     for (name, bytes) in files::of_every_kind(12_345) {

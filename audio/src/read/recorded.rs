@@ -12,6 +12,10 @@ pub(super) trait Decode: Send {
     /// Puts the next samples into the frames `to` of `into`. Fails where the file ends before.
     fn fill(&mut self, into: &mut Buffer, to: Range<usize>) -> Result<(), ReadProblem>;
 
+    /// Passes over the next frames, of which there are so many, without decoding them. Gives false, and stays where it is,
+    /// where the format does not say where its frames lie.
+    fn skip(&mut self, frames: u64) -> Result<bool, ReadProblem>;
+
     /// Checks what is left to check once every frame was taken.
     fn finish(&mut self) -> Result<(), ReadProblem>;
 }
@@ -75,6 +79,26 @@ impl Stream for Recorded {
     fn read(&mut self, into: &mut Buffer) -> Result<(), ReadError> {
         assert_eq!(into.channel_count(), self.channels(), "a piece has the stream's channels");
         self.next(into).map_err(|problem| ReadError { name: self.name.clone(), problem })
+    }
+
+    fn skip(&mut self, frames: u64) -> Result<(), ReadError> {
+        let frames = frames.min(self.shape.frames - self.position);
+        match self.decode.skip(frames) {
+            Ok(true) => {
+                self.position += frames;
+                Ok(())
+            }
+            Ok(false) => {
+                let mut dropped = Buffer::new(self.channels(), 0);
+                let end = self.position + frames;
+                while self.position < end {
+                    dropped.resize((end - self.position).min(1 << 14) as usize);
+                    self.read(&mut dropped)?;
+                }
+                Ok(())
+            }
+            Err(problem) => Err(ReadError { name: self.name.clone(), problem }),
+        }
     }
 }
 

@@ -69,6 +69,13 @@ impl<S: Bytes> Decode for Samples<S> {
         Ok(())
     }
 
+    fn skip(&mut self, frames: u64) -> Result<bool, ReadProblem> {
+        let frame_bytes = self.layout.width as u64 * u64::from(self.layout.shape.channels);
+        let bytes = i64::try_from(frames * frame_bytes).expect("the frames lie within a file");
+        self.source.seek(SeekFrom::Current(bytes)).map_err(ReadProblem::from_io)?;
+        Ok(true)
+    }
+
     fn finish(&mut self) -> Result<(), ReadProblem> {
         Ok(())
     }
