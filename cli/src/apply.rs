@@ -38,7 +38,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
     Verdicts::of(&plan).enforce(arguments.strict)?;
     let task = plan.tasks.into_iter().next().ok_or_else(|| Trouble::input("the recording gives no task"))?;
     let rate = task.audio.sample_rate;
-    match asking.ask(ToWorker::Render { attempt: 1, task: Box::new(task) }) {
+    match asking.ask(ToWorker::Render { attempt: 1, last: true, task: Box::new(task) }) {
         Ok(FromWorker::Finished { rendered }) => {
             for warning in &rendered.warnings {
                 eprintln!("warning: {warning}");

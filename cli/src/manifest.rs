@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use farm::journal;
-use jobs::manifest::{self, FILE_NAME, Record};
+use jobs::manifest::{self, FILE_NAME, Record, RenderedFile};
 use jobs::plan::Plan;
+use jobs::quarantine::{self, STATE};
 use jobs::task::Task;
 
 use crate::Trouble;
 use crate::verdicts::Verdicts;
-
-/// The folder within an output folder that the farm keeps its lock, journals and logs in.
-pub(crate) const STATE: &str = ".tonemill";
 
 /// All that is known of what stands in an output folder.
 pub(crate) struct Known<'a> {
@@ -61,7 +59,7 @@ impl<'a> Known<'a> {
         for (path, writer) in &journal.last_writers {
             let Some(finished) = writer.map(|index| &journal.finished[index]) else {
                 // An attempt was broken off, maybe between the file's renaming and the word that it was done.
-                if records.get(path).is_some_and(|record| !holds(path, &record.file.blake3)) {
+                if records.get(path).is_some_and(|r| !holds(&r.place(path, self.folder), &r.file.blake3)) {
                     records.remove(path);
                     self.changed = true;
                 }
@@ -76,8 +74,12 @@ impl<'a> Known<'a> {
                 self.verdicts.annotate(task, &mut record);
                 Some(record)
             });
-            let written = finished.rendered.files.iter().find(|file| file.path == *path);
-            let same = |old: &Record| old.key == finished.key && written.is_some_and(|f| f.blake3 == old.file.blake3);
+            let asked = |lies: &Path| quarantine::asked(&self.state, lies).unwrap_or_else(|| lies.to_owned());
+            let written = finished.rendered.files.iter().find(|file| asked(&file.path) == *path);
+            let same = |old: &Record| {
+                let known = |file: &RenderedFile| (file.blake3.clone(), file.quarantined, file.flags.clone());
+                old.key == finished.key && written.is_some_and(|file| known(file) == known(&old.file))
+            };
             if records.get(path).is_some_and(same) {
                 continue;
             }
@@ -99,7 +101,7 @@ impl<'a> Known<'a> {
     /// Writes the manifest: the plan's files in its order, then others that still stand. Gives its path.
     pub(crate) fn write(&mut self) -> Result<PathBuf, Trouble> {
         let folder = self.folder;
-        self.records.retain(|record| folder.join(&record.path).exists());
+        self.records.retain(|record| record.standing(folder).exists() || folder.join(&record.path).exists());
         let path = path(self.plan);
         manifest::write(&path, &self.records).map_err(Trouble::input)?;
         journal::settle(&self.state).map_err(Trouble::input)?;

@@ -7,13 +7,14 @@ use std::path::Path;
 
 use farm::{Run, StopReason, Summary};
 use jobs::plan::{Options, Plan};
+use jobs::quarantine::{OutputRoot, STATE};
 use jobs::resume::{self, Decision, Disk};
 use jobs::task::Task;
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::examine::InWorker;
 use crate::frozen;
-use crate::manifest::{Known, STATE};
+use crate::manifest::Known;
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
@@ -74,12 +75,17 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
 /// The tasks of a plan that are left to do, with the outputs that they get.
 fn left(plan: &Plan, known: &Known<'_>) -> Result<Vec<Task>, Trouble> {
     let decisions = resume::decide(plan, known.records(), known.begun(), &Disk);
+    let root = OutputRoot::from(plan.header.output_root.clone());
     let mut left = Vec::new();
     let mut refused = Vec::new();
     for (task, decision) in plan.tasks.iter().zip(decisions) {
         match decision {
             Decision::Skip => {}
-            Decision::Render(outputs) => left.push(Task { outputs, ..task.clone() }),
+            Decision::Render { outputs, annotations } => {
+                let mut task = Task { outputs, annotations, ..task.clone() };
+                task.checks.output_root = task.checks.may_quarantine().then(|| root.clone());
+                left.push(task);
+            }
             Decision::Refuse(refusal) => refused.push(refusal.to_string()),
         }
     }

@@ -96,7 +96,8 @@ pub struct Journal {
     pub started_outputs: BTreeSet<PathBuf>,
     /// Every finished task, oldest first; the same key may appear again.
     pub finished: Vec<Finished>,
-    /// Who wrote each file last: the index of a finished task, or `None` where an attempt was begun and not finished.
+    /// Who wrote each file last: the index of a finished task, or `None` where an attempt was begun and not finished. A
+    /// file in quarantine is named by the path that it was to have.
     pub last_writers: BTreeMap<PathBuf, Option<usize>>,
     /// Every failed attempt, oldest first.
     pub failed: Vec<Report>,
@@ -142,12 +143,12 @@ pub fn read_all(state: &Path) -> Result<Journal, JournalError> {
     for (_, path) in journals(&state.join(SETTLED))? {
         let bytes = std::fs::read(&path).map_err(|source| JournalError::File { path: path.clone(), source })?;
         let mut settled = Journal::default();
-        settled.take_in(&path, &bytes)?;
+        settled.take_in(state, &path, &bytes)?;
         journal.started_outputs.append(&mut settled.started_outputs);
     }
     for (_, path) in journals(state)? {
         let bytes = std::fs::read(&path).map_err(|source| JournalError::File { path: path.clone(), source })?;
-        journal.take_in(&path, &bytes)?;
+        journal.take_in(state, &path, &bytes)?;
     }
     Ok(journal)
 }
@@ -164,10 +165,10 @@ pub fn settle(state: &Path) -> Result<(), JournalError> {
 }
 
 impl Journal {
-    fn take_in(&mut self, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
+    fn take_in(&mut self, state: &Path, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
         for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             match read_line(line) {
-                Line::Entry(entry) => self.add(*entry),
+                Line::Entry(entry) => self.add(state, *entry),
                 Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
                 Line::Damaged => self.damaged.push(Damage { path: path.to_owned(), line: number + 1 }),
             }
@@ -175,7 +176,7 @@ impl Journal {
         Ok(())
     }
 
-    fn add(&mut self, entry: Entry) {
+    fn add(&mut self, state: &Path, entry: Entry) {
         match entry {
             Entry::Started { outputs, .. } => {
                 self.last_writers.extend(outputs.iter().map(|path| (path.clone(), None)));
@@ -183,7 +184,8 @@ impl Journal {
             }
             Entry::Finished { task, label, key, attempts, rendered } => {
                 let index = Some(self.finished.len());
-                self.last_writers.extend(rendered.files.iter().map(|file| (file.path.clone(), index)));
+                let asked = |lies: &Path| jobs::quarantine::asked(state, lies).unwrap_or_else(|| lies.to_owned());
+                self.last_writers.extend(rendered.files.iter().map(|file| (asked(&file.path), index)));
                 self.finished.push(Finished { task, label, key, attempts, rendered: *rendered });
             }
             Entry::Failed { report } => self.failed.push(report),

@@ -267,9 +267,13 @@ impl Doing<'_> {
 
     /// Removes what broken-off attempts have left under temporary names. No worker is left that could write there.
     fn remove_half_files(&mut self) {
-        let outputs = self.supervisor.begun_tasks().flat_map(|task| &task.outputs);
+        let written = |task: &Task| {
+            let outputs = task.outputs.iter().map(|output| &output.path);
+            let written = outputs.chain(task.annotations.iter().map(|annotation| &annotation.path));
+            written.map(|path| jobs::task::partial_path(path)).collect::<Vec<_>>()
+        };
         let mut problems = Vec::new();
-        for partial in outputs.map(|output| jobs::task::partial_path(&output.path)) {
+        for partial in self.supervisor.begun_tasks().flat_map(written) {
             match std::fs::remove_file(&partial) {
                 Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     problems.push(format!("the half-written {} cannot be removed: {error}", partial.display()));

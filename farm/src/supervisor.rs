@@ -369,7 +369,8 @@ impl Supervisor {
         let (number, label, key) = (task.number, task.label.clone(), task.key.clone());
         let outputs = task.outputs.iter().map(|output| output.path.clone()).collect();
         self.actions.push(Action::Write(Box::new(Entry::Started { task: number, key, attempt, outputs })));
-        self.actions.push(Action::Send(id, ToWorker::Render { attempt, task: Box::new(task.clone()) }));
+        let last = attempt >= self.limits.attempts;
+        self.actions.push(Action::Send(id, ToWorker::Render { attempt, last, task: Box::new(task.clone()) }));
         self.tell(FarmEvent::Started { task: number, label, attempt, worker: id });
         self.set_stage(id, Stage::Rendering(Attempt { index, number: attempt, watch: Watch::new(now) }));
     }

@@ -17,6 +17,7 @@ mod paths;
 pub mod plan;
 pub mod position;
 pub mod probe;
+pub mod quarantine;
 pub mod resume;
 pub mod strict;
 pub mod task;

@@ -2,7 +2,7 @@
 
 mod store;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use audio::device::{DeviceInfo, ProcessMode};
 pub use audio::offset::Offset;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::ResolvedSetting;
 use crate::probe::Summary;
+use crate::quarantine;
 use crate::strict::Strict;
 use crate::task::{AudioSettings, Deliver, Facts, FileFormat, Source, TimeChange};
 
@@ -186,6 +187,9 @@ pub struct Timings {
     /// Model files that were parsed for it. A worker keeps what it has parsed for its later tasks.
     #[serde(default, skip_serializing_if = "is_default")]
     pub models_parsed: u64,
+    /// Recordings that were decoded for it. A worker keeps the takes that it has made ready for its later tasks.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub inputs_decoded: u64,
 }
 
 /// One line of `manifest.jsonl`: one file with everything that made it.
@@ -193,7 +197,8 @@ pub struct Timings {
 pub struct Record {
     /// [`crate::FORMAT_VERSION`].
     pub tonemill: u32,
-    /// Path of the file, relative to the manifest's folder where it lies below it.
+    /// Path that the file was to have, relative to the manifest's folder where it lies below it; a file in quarantine lies
+    /// elsewhere ([`Record::standing`]).
     pub path: String,
     /// The task's key.
     pub key: String,
@@ -253,4 +258,16 @@ pub struct Record {
     /// How far the worker process went to be like every other; absent in manifests that do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<Strict>,
+}
+
+impl Record {
+    /// Where its file stands, given the manifest's folder: below its quarantine if it lies there.
+    pub fn standing(&self, folder: &Path) -> PathBuf {
+        self.place(&folder.join(&self.path), folder)
+    }
+
+    /// Where a file of its task stands that was to stand at `path`: with its own file in quarantine.
+    pub fn place(&self, path: &Path, folder: &Path) -> PathBuf {
+        if self.file.quarantined { quarantine::quarantined(folder, path) } else { path.to_owned() }
+    }
 }

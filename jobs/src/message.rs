@@ -28,6 +28,9 @@ pub enum ToWorker {
     Render {
         /// Which attempt at it this is, from 1.
         attempt: u32,
+        /// No other attempt follows in this run, however this one ends.
+        #[serde(default)]
+        last: bool,
         /// The task.
         task: Box<Task>,
     },

@@ -14,7 +14,7 @@ fn rendered() -> Box<Rendered> {
         input: None,
         annotations: Vec::new(),
         warnings,
-        timings: Timings { load: 0.1, render: 2.5, write: 1e-7, process: 7, models_parsed: 1 },
+        timings: Timings { load: 0.1, render: 2.5, write: 1e-7, process: 7, models_parsed: 1, inputs_decoded: 1 },
         strict: Some(jobs::strict::Strict::Full),
     })
 }
@@ -68,7 +68,7 @@ fn write(state: &Path, entries: &[Entry]) -> PathBuf {
 fn expected(entries: &[Entry]) -> Journal {
     let mut journal = Journal::default();
     for entry in entries {
-        journal.add(entry.clone());
+        journal.add(Path::new("/out/.tonemill"), entry.clone());
     }
     journal
 }
@@ -90,7 +90,7 @@ fn a_journal_cut_at_any_byte_loses_no_earlier_line() {
     let whole = std::fs::read(&path).unwrap();
     for cut in 0..whole.len() {
         let mut journal = Journal::default();
-        journal.take_in(&path, &whole[..cut]).unwrap();
+        journal.take_in(state.path(), &path, &whole[..cut]).unwrap();
         let lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
         let is_torn = !whole[..cut].is_empty() && whole[cut - 1] != b'\n';
         assert_eq!(journal.damaged.len(), usize::from(is_torn), "cut at {cut}");
@@ -108,7 +108,7 @@ fn a_flipped_bit_anywhere_damages_its_own_lines_only() {
         let mut bytes = whole.clone();
         bytes[at] ^= 1;
         let mut journal = Journal::default();
-        journal.take_in(&path, &bytes).unwrap();
+        journal.take_in(state.path(), &path, &bytes).unwrap();
         // A line break that is gone joins two lines; both are lost then, and no third.
         let lost = if whole[at] == b'\n' { 2 } else { 1 };
         let kept = journal.finished.len() + journal.failed.len() + journal.damaged.len();
@@ -117,6 +117,22 @@ fn a_flipped_bit_anywhere_damages_its_own_lines_only() {
         let full = expected(&entries());
         assert!(journal.finished.iter().all(|finished| full.finished.contains(finished)), "byte {at}");
     }
+}
+
+#[test]
+fn who_wrote_a_file_into_quarantine_is_known_by_the_path_that_it_was_to_have() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().join(jobs::quarantine::STATE);
+    std::fs::create_dir(&folder).unwrap();
+    let asked = state.path().join("a.wav");
+    let started = Entry::Started { task: 0, key: "key".into(), attempt: 1, outputs: vec![asked.clone()] };
+    let lies = jobs::quarantine::quarantined(state.path(), &asked);
+    let file = jobs::manifest::RenderedFile { path: lies, quarantined: true, ..Default::default() };
+    let rendered = Box::new(Rendered { files: vec![file], ..*rendered() });
+    let finished = Entry::Finished { task: 0, label: "a".into(), key: "key".into(), attempts: 1, rendered };
+    write(&folder, &[started, finished]);
+    let journal = read_all(&folder).unwrap();
+    assert_eq!(journal.last_writers, BTreeMap::from([(asked, Some(0))]));
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Bench {
     /// The task and attempt that a worker was handed last.
     fn handed(&self, worker: u32) -> (u32, u32) {
         match self.last_sent(worker) {
-            Some(ToWorker::Render { attempt, task }) => (task.number, *attempt),
+            Some(ToWorker::Render { attempt, task, .. }) => (task.number, *attempt),
             other => panic!("worker {worker} was sent {other:?}"),
         }
     }
@@ -243,6 +243,8 @@ fn a_crash_is_tried_again_in_fresh_processes_and_then_reported() {
     for attempt in 1..=3 {
         bench.ready(attempt);
         assert_eq!(bench.handed(attempt), (0, attempt));
+        let last = matches!(bench.last_sent(attempt), Some(ToWorker::Render { last: true, .. }));
+        assert_eq!(last, attempt == 3, "the worker knows whether another attempt may follow");
         bench.phase(attempt, Phase::Process);
         bench.progress(attempt, 12_400);
         bench.ends(attempt, signal("SIGSEGV"));

@@ -32,7 +32,7 @@ pub fn serve() {
         say(&mut connection, &FromWorker::Ready { engine: engine.into() });
         let Some(request) = read_frame(&mut connection).expect("the farm speaks clearly") else { return };
         match request {
-            ToWorker::Render { attempt, task } => render(&mut connection, &task, attempt),
+            ToWorker::Render { attempt, task, .. } => render(&mut connection, &task, attempt),
             ToWorker::Exit if habit == "never leaves" => {
                 ignore_terminate();
                 sleep_forever();

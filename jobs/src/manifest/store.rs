@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::{AnnotationRecord, Record, Rendered};
 use crate::paths;
 use crate::plan::{Header, Plan};
+use crate::quarantine;
 use crate::task::{Facts, Task};
 use crate::whole;
 
@@ -101,16 +102,18 @@ pub fn read(path: &Path) -> Result<Read, ManifestError> {
     Ok(found)
 }
 
-/// The records of a finished task, one a file.
+/// The records of a finished task, one a file, by the paths that the files were to have: quarantine is no part of them.
 pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32) -> Vec<Record> {
     let item = task.item.as_ref();
     let below = |path: &Path| PathBuf::from(paths::relative(path, &header.output_root));
     let annotations: Vec<_> =
         rendered.annotations.iter().map(|a| AnnotationRecord { path: below(&a.path), ..a.clone() }).collect();
+    let state = header.output_root.join(quarantine::STATE);
+    let asked = |path: &Path| quarantine::asked(&state, path).map_or_else(|| below(path), |path| below(&path));
     let outputs = task.outputs.iter().zip(&rendered.files);
     let record = |(output, file): (&crate::task::Output, &super::RenderedFile)| Record {
         tonemill: crate::FORMAT_VERSION,
-        path: paths::relative(&file.path, &header.output_root),
+        path: asked(&file.path).to_string_lossy().into_owned(),
         key: task.key.clone(),
         label: task.label.clone(),
         engine: header.engine.clone(),

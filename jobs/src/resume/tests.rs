@@ -1,8 +1,10 @@
+use audio::quality::Flag;
+
 use super::*;
-use crate::manifest::{Rendered, RenderedFile, Timings, records};
+use crate::manifest::{AnnotationRecord, Rendered, RenderedFile, Timings, records};
 use crate::plan::Header;
 use crate::task::{
-    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Render, Take, Task, ToneRender,
+    AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Render, Take, Task, TimeChange, ToneRender,
 };
 
 /// Files by path, with their sizes.
@@ -96,7 +98,8 @@ fn one(plan: &Plan, records: &[Record], started: &[&str], standing: &Shelf) -> D
 }
 
 fn own(plan: &Plan) -> Decision {
-    Decision::Render(plan.tasks[0].outputs.clone())
+    let task = &plan.tasks[0];
+    Decision::Render { outputs: task.outputs.clone(), annotations: task.annotations.clone() }
 }
 
 #[test]
@@ -159,12 +162,97 @@ fn error_refuses_whatever_stands_even_our_own() {
 fn increment_gives_all_files_of_a_task_one_free_number() {
     let plan = plan(Collision::Increment, &["mix.wav", "stem-2.wav"]);
     let names = |decision: Decision| match decision {
-        Decision::Render(outputs) => outputs.iter().map(|o| o.path.display().to_string()).collect::<Vec<_>>(),
+        Decision::Render { outputs, .. } => outputs.iter().map(|o| o.path.display().to_string()).collect::<Vec<_>>(),
         other => panic!("it is rendered: {other:?}"),
     };
     assert_eq!(names(one(&plan, &[], &[], &shelf(&[]))), ["/out/mix.wav", "/out/stem-2.wav"]);
     let standing = shelf(&[("mix.wav", 1), ("stem-2-2.wav", 1)]);
     assert_eq!(names(one(&plan, &[], &[], &standing)), ["/out/mix-3.wav", "/out/stem-2-3.wav"]);
+}
+
+/// A plan of one task that quarantines, and what it gave: one flagged file, in quarantine or not.
+fn flagged(policy: FlagPolicy, quarantined: bool) -> (Plan, Vec<Record>) {
+    let mut plan = plan(Collision::Skip, &["a.wav"]);
+    plan.tasks[0].checks.policy = policy;
+    let mut recorded = made_under(&plan, "key");
+    recorded[0].file.flags = vec![Flag::Silent { peak_dbfs: None, limit_dbfs: -90.0 }];
+    recorded[0].file.quarantined = quarantined;
+    (plan, recorded)
+}
+
+const QUARANTINED: &str = ".tonemill/quarantine/a.wav";
+
+#[test]
+fn a_file_in_quarantine_is_done_as_long_as_the_job_would_put_it_there() {
+    for policy in [FlagPolicy::Quarantine, FlagPolicy::Retry] {
+        let (plan, recorded) = flagged(policy, true);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[(QUARANTINED, 10)])), Decision::Skip);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[(QUARANTINED, 9)])), own(&plan));
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[])), own(&plan));
+        // Someone has listened to it and moved it to its place.
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10)])), Decision::Skip);
+    }
+    for policy in [FlagPolicy::Keep, FlagPolicy::Fail] {
+        let (plan, recorded) = flagged(policy, true);
+        assert_eq!(one(&plan, &recorded, &[], &shelf(&[(QUARANTINED, 10)])), own(&plan), "{policy:?}");
+    }
+}
+
+#[test]
+fn a_flagged_file_under_its_name_is_done_only_where_the_job_keeps_such() {
+    let standing = shelf(&[("a.wav", 10)]);
+    let (plan, recorded) = flagged(FlagPolicy::Keep, false);
+    assert_eq!(one(&plan, &recorded, &[], &standing), Decision::Skip);
+    for policy in [FlagPolicy::Retry, FlagPolicy::Quarantine, FlagPolicy::Fail] {
+        let (plan, recorded) = flagged(policy, false);
+        assert_eq!(one(&plan, &recorded, &[], &standing), own(&plan), "{policy:?}");
+    }
+}
+
+/// A plan of one task with an annotation, and what it gave.
+fn annotated(collision: Collision) -> (Plan, Vec<Record>) {
+    let mut plan = plan(collision, &["a.wav"]);
+    let change = TimeChange::none(AudioSettings::standard().sample_rate);
+    let annotation = |path: &str| Annotation { source: "/in.mid".into(), path: path.into(), change };
+    plan.tasks[0].annotations = vec![annotation("/out/a.mid")];
+    let mut recorded = made_under(&plan, "key");
+    let (source, blake3) = ("/in.mid".into(), String::new());
+    recorded[0].annotations = vec![AnnotationRecord { path: "a.mid".into(), source, blake3, rewritten: false, change }];
+    (plan, recorded)
+}
+
+#[test]
+fn a_missing_or_new_annotation_renders_its_task_again() {
+    let (mut plan, recorded) = annotated(Collision::Skip);
+    let standing = shelf(&[("a.wav", 10), ("a.mid", 5)]);
+    assert_eq!(one(&plan, &recorded, &[], &standing), Decision::Skip);
+    assert_eq!(one(&plan, &recorded, &[], &shelf(&[("a.wav", 10)])), own(&plan));
+    plan.tasks[0].annotations[0].path = "/out/b.mid".into();
+    assert_eq!(one(&plan, &recorded, &[], &standing), own(&plan));
+}
+
+#[test]
+fn an_annotation_that_is_not_ours_is_never_touched() {
+    let (plan, recorded) = annotated(Collision::Skip);
+    let path = PathBuf::from("/out/a.mid");
+    let standing = shelf(&[("a.mid", 5)]);
+    assert_eq!(one(&plan, &[], &[], &standing), Decision::Refuse(Refusal::NotOurs { path }));
+    assert_eq!(one(&plan, &[], &["a.wav"], &standing), own(&plan));
+    assert_eq!(one(&plan, &recorded, &[], &standing), own(&plan));
+}
+
+#[test]
+fn an_annotation_takes_the_number_of_its_file() {
+    let (plan, _) = annotated(Collision::Increment);
+    let number = |standing: &Shelf| match one(&plan, &[], &[], standing) {
+        Decision::Render { outputs, annotations } => {
+            [outputs[0].path.display().to_string(), annotations[0].path.display().to_string()]
+        }
+        other => panic!("it is rendered: {other:?}"),
+    };
+    assert_eq!(number(&shelf(&[])), ["/out/a.wav", "/out/a.mid"]);
+    assert_eq!(number(&shelf(&[("a.mid", 1), ("a-2.wav", 1)])), ["/out/a-3.wav", "/out/a-3.mid"]);
+    assert_eq!(number(&shelf(&[(QUARANTINED, 1)])), ["/out/a-2.wav", "/out/a-2.mid"]);
 }
 
 #[test]
@@ -175,7 +263,7 @@ fn numbered_files_of_two_tasks_never_meet() {
     plan.tasks.push(second);
     let decisions = decide(&plan, &[], &HashSet::new(), &shelf(&[("a.wav", 1), ("a-2.wav", 1)]));
     let path = |decision: &Decision| match decision {
-        Decision::Render(outputs) => outputs[0].path.display().to_string(),
+        Decision::Render { outputs, .. } => outputs[0].path.display().to_string(),
         other => panic!("it is rendered: {other:?}"),
     };
     assert_eq!(decisions.iter().map(path).collect::<Vec<_>>(), ["/out/a-3.wav", "/out/a-2-2.wav"]);

@@ -13,6 +13,7 @@ pub use score::segment::Segment;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
+use crate::quarantine::OutputRoot;
 
 /// What is known of an input, by name: whatever a list or a file beside the recording says.
 pub type Facts = BTreeMap<String, serde_json::Value>;
@@ -108,12 +109,21 @@ pub struct Checks {
     /// What becomes of a file that is flagged.
     #[serde(skip_serializing_if = "is_default")]
     pub policy: FlagPolicy,
-    /// Frames that a file may lie off its dry take either way, where that is measured.
+    /// How far a file lies behind its dry take is measured, up to so many frames of the file either way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// The output folder in whose quarantine a flagged file may come to lie, where the policy is `retry` or `quarantine`.
+    /// Absent in a plan, whose header says it: a task is given it on its way to a worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_root: Option<OutputRoot>,
 }
 
 impl Checks {
+    /// Whether a flagged file may come to lie in quarantine.
+    pub fn may_quarantine(&self) -> bool {
+        matches!(self.policy, FlagPolicy::Retry | FlagPolicy::Quarantine)
+    }
+
     /// Whether nothing is looked at.
     pub fn is_nothing(&self) -> bool {
         *self == Checks::default()
@@ -129,7 +139,7 @@ pub enum FlagPolicy {
     Keep,
     /// It is rendered again, as often as a failed task is; what is flagged the last time too is quarantined.
     Retry,
-    /// It lies in the folder `quarantine` of the state folder, below which its path is that below the output folder.
+    /// It lies in [`quarantine`](crate::quarantine) instead.
     Quarantine,
     /// The task fails and gives nothing.
     Fail,

@@ -91,6 +91,30 @@ fn what_is_written_is_read_again() {
 }
 
 #[test]
+fn a_file_in_quarantine_is_recorded_by_the_path_that_it_was_to_have() {
+    let plan = plan(&["b/a.wav"]);
+    let task = &plan.tasks[0];
+    let root = &plan.header.output_root;
+    let lies = quarantine::quarantined(root, &task.outputs[0].path);
+    let record = record(&plan, 0, 1);
+    let file = RenderedFile { path: lies.clone(), quarantined: true, ..record.file.clone() };
+    let rendered = Rendered {
+        files: vec![file],
+        devices: Vec::new(),
+        stems_differ: None,
+        input: None,
+        annotations: Vec::new(),
+        warnings: Vec::new(),
+        timings: Timings::default(),
+        strict: None,
+    };
+    let quarantined = records(&plan.header, task, &rendered, 1).remove(0);
+    assert_eq!(quarantined.path, "b/a.wav");
+    assert_eq!((quarantined.standing(root), quarantined.file.path.clone()), (lies.clone(), lies));
+    assert_eq!(record.standing(root), task.outputs[0].path);
+}
+
+#[test]
 fn a_torn_last_line_costs_only_its_own_record_wherever_it_is_torn() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAME);
