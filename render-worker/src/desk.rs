@@ -11,12 +11,14 @@ mod play;
 use std::collections::{BTreeMap, BTreeSet};
 
 use audio::device::Setup;
+use jobs::message::Phase;
 use jobs::task::{Output, SessionRender, ToneRender};
 use mix::{Chain, Level, Source, Strip, StripId, TapPoint};
 use score::TempoMap;
 
-use crate::build::{BuildError, Builder, Built};
+use crate::build::{BuildError, Builder, Built, refusal};
 use crate::report::Reporter;
+use crate::takes::Ready;
 use assembly::Assembly;
 use chain::Site;
 use layout::Layout;
@@ -32,23 +34,23 @@ pub(crate) struct Desk {
     pub(crate) built: Built,
 }
 
-/// One recording through one chain.
+/// One take through one chain, which gives so many outputs.
 pub(crate) fn tone(
     tone: &ToneRender,
-    outputs: &[Output],
+    ready: &Ready,
+    outputs: usize,
     setup: Setup,
     unsettled: &BTreeSet<(StripId, usize)>,
     reporter: &mut Reporter,
 ) -> Result<Desk, BuildError> {
     let tempo = TempoMap::default();
     let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
-    let recording = play::recording(&tone.input.file, tone.input.channels, 0, setup.sample_rate, &mut builder.built)?;
-    let (frames, channels) = (recording.frames(), recording.channels());
+    let recording = ready.stream().map_err(|error| refusal(Phase::Load, None, error))?;
     let site = Site { head: 0, name: "tone" };
     let source = Source::Recording(recording);
-    let strips = chain::strips(site, &tone.chain, source, channels, Level::Direct, &mut builder, reporter)?;
-    let points = vec![(StripId(strips.len() - 1), TapPoint::Output); outputs.len()];
-    Ok(Desk { strips, built: builder.built, tempo, frames, points })
+    let strips = chain::strips(site, &tone.chain, source, ready.channels, Level::Direct, &mut builder, reporter)?;
+    let points = vec![(StripId(strips.len() - 1), TapPoint::Output); outputs];
+    Ok(Desk { strips, built: builder.built, tempo, frames: ready.frames, points })
 }
 
 /// Tracks, busses and a master, as many times as the outputs need them.

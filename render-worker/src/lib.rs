@@ -2,13 +2,17 @@
 //!
 //! [`run`] is the whole life of a worker: it guards its streams, says that it is ready, and answers requests until it
 //! is told to leave or its farm is gone. A request becomes devices in `configure` and `build`, sound in `render`,
-//! and files in `publish`; every step that a plugin could spoil is announced before it is taken.
+//! and files in `publish`; every step that a plugin could spoil is announced before it is taken. What goes into a tone comes
+//! from `takes`, what comes out is held against it in `dry` and `flagged`, and `annotations` follow.
 
+mod annotations;
 mod build;
 mod capture;
 mod configure;
 mod desk;
+mod dry;
 mod examine;
+mod flagged;
 mod guard;
 mod probe;
 mod publish;
@@ -16,6 +20,7 @@ mod render;
 mod report;
 mod stems;
 mod strict;
+mod takes;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +30,7 @@ use audio::device::DeviceInfo;
 use jobs::message::{Failure, FromWorker, Phase, ToWorker};
 
 use crate::report::Reporter;
+use crate::takes::Takes;
 
 /// Serves requests on standard input, which must be a socket, until told to leave. This is the whole of a worker
 /// program's `main`. Fails only if the process was not started as a worker.
@@ -54,13 +60,14 @@ pub fn builtin() -> Vec<DeviceInfo> {
 }
 
 fn serve(reporter: &mut Reporter) -> io::Result<()> {
+    let mut takes = Takes::new();
     loop {
         reporter.send(&FromWorker::Ready { engine: jobs::ENGINE.to_owned() })?;
         let request = reporter.receive()?;
         let Some(request) = request else { return Ok(()) };
         // A panic is our own mistake. The process may be in any state then, so it says so and ends.
         let answered = catch_unwind(AssertUnwindSafe(|| match request {
-            ToWorker::Render { task, .. } => render::render(&task, reporter).map(|()| true),
+            ToWorker::Render { task, last, .. } => render::render(&task, last, &mut takes, reporter).map(|()| true),
             ToWorker::Examine { setup, audio, signal } => {
                 examine::examine(&setup, audio, signal, reporter).map(|()| true)
             }

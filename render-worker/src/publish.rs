@@ -1,11 +1,14 @@
 //! Files that stand complete under their final names, or not at all.
+//!
+//! A file goes through three states: an [`Unfinished`] one takes sound as it comes, a [`Complete`] one is on the disk under
+//! its temporary name and known to its last bit, and a [`RenderedFile`] stands where the manifest says.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use audio::finish::{Finish, FinishError, Finished};
-use audio::measure::Meter;
+use audio::measure::{Levels, Meter};
 use audio::read::{ReadError, ReadProblem};
 use audio::spool::{Spool, SpoolError};
 use audio::stream::{self, Stream};
@@ -87,35 +90,36 @@ enum Sound {
     /// Into the file.
     Written(Box<Meter>),
     /// Aside, since what becomes of it shows at its end.
-    Kept { spool: Box<Spool>, finish: Finish, rate: SampleRate },
+    Kept { spool: Box<Spool>, finish: Finish, rate: SampleRate, frames: Option<u64> },
 }
 
 impl Unfinished {
-    /// Makes the folder and starts the file under its temporary name. The sound comes at `rate`.
-    pub(crate) fn create(output: &Output, rate: SampleRate, channels: usize) -> Result<Unfinished, PublishError> {
+    /// Makes the folder and starts the file under its temporary name. The sound comes at `rate` and is finished by `finish`,
+    /// which is the output's own unless its dry take decides. At another rate of its own, it has `frames` frames where
+    /// they are given: rounding twice may otherwise give one more or one less.
+    pub(crate) fn create(
+        output: &Output,
+        finish: Finish,
+        rate: SampleRate,
+        channels: usize,
+        frames: Option<u64>,
+    ) -> Result<Unfinished, PublishError> {
         let path = output.path.clone();
         let partial = jobs::task::partial_path(&path);
-        if let Some(folder) = path.parent() {
-            system("make the folder", folder, fs::create_dir_all(folder))?;
-        }
+        folder(&path)?;
         let file = system("create", &partial, File::create(&partial))?;
         let own = system("create", &partial, file.try_clone())?;
         let count = u16::try_from(channels).unwrap_or(u16::MAX);
         let own_rate = output.sample_rate.unwrap_or(rate);
         let writer = Writer::create_broadcast(file, output.format, own_rate, count, DITHER_SEED, output.bext.clone())
             .map_err(|source| PublishError::Encode { path: partial.clone(), source })?;
-        let sound = if output.finish.is_nothing() && own_rate == rate {
+        let sound = if finish.is_nothing() && own_rate == rate {
             Sound::Written(Box::new(Meter::new(channels, rate)))
         } else {
             let spool = Box::new(Spool::new(&std::env::temp_dir(), channels, rate));
-            Sound::Kept { spool, finish: output.finish, rate: own_rate }
+            Sound::Kept { spool, finish, rate: own_rate, frames }
         };
         Ok(Unfinished { partial, path, file: own, writer, channels: count, sound })
-    }
-
-    /// Its final path, for people.
-    pub(crate) fn name(&self) -> String {
-        self.path.display().to_string()
     }
 
     /// Appends sound.
@@ -131,13 +135,17 @@ impl Unfinished {
         }
     }
 
-    /// Ends the file, brings it to the disk and gives it its final name. Beside it come sentences about what did not go as
-    /// asked for.
-    pub(crate) fn publish(self, latency_removed: u64) -> Result<(RenderedFile, Vec<String>), PublishError> {
+    /// Ends the file and brings it to the disk, under its temporary name still.
+    pub(crate) fn complete(self, latency_removed: u64) -> Result<Complete, PublishError> {
+        let partial = self.partial.clone();
+        self.ended(latency_removed).inspect_err(|_| give_up(&partial))
+    }
+
+    fn ended(self, latency_removed: u64) -> Result<Complete, PublishError> {
         let Unfinished { partial, path, file, mut writer, channels, sound } = self;
         let (levels, finished, warnings) = match sound {
             Sound::Written(meter) => (meter.finish(), None, Vec::new()),
-            Sound::Kept { spool, finish, rate } => {
+            Sound::Kept { spool, finish, rate, frames } => {
                 let Finished {
                     levels,
                     warnings,
@@ -146,7 +154,7 @@ impl Unfinished {
                     trimmed_start_frames,
                     trimmed_end_frames,
                     ..
-                } = give_out(*spool, &finish, rate, &partial, &mut writer)?;
+                } = give_out(*spool, &finish, rate, frames, &partial, &mut writer)?;
                 let record = FinishRecord { gain_db, limiter_reduction_db, trimmed_start_frames, trimmed_end_frames };
                 (levels, Some(record).filter(|_| !finish.is_nothing()), warnings)
             }
@@ -161,7 +169,6 @@ impl Unfinished {
             Ok(bytes)
         });
         let bytes = system("read back", &partial, read)?;
-        system("rename to its final name", &partial, whole::name(&partial, &path))?;
         let file = RenderedFile {
             path,
             bytes,
@@ -184,14 +191,57 @@ impl Unfinished {
             quarantined: false,
             offset: None,
         };
+        Ok(Complete { partial, file, levels, warnings })
+    }
+
+    /// Gives the file up.
+    pub(crate) fn discard(self) {
+        give_up(&self.partial);
+    }
+}
+
+/// A file that is on the disk, beside its final name.
+pub(crate) struct Complete {
+    pub(crate) partial: PathBuf,
+    /// What the manifest says of it; its path is the one that was asked for.
+    pub(crate) file: RenderedFile,
+    pub(crate) levels: Levels,
+    /// Sentences about what did not go as asked for.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Complete {
+    /// Gives the file its name: the one that was asked for, or one in quarantine.
+    pub(crate) fn publish(self, quarantine: Option<PathBuf>) -> Result<(RenderedFile, Vec<String>), PublishError> {
+        let Complete { partial, mut file, mut warnings, .. } = self;
+        if let Some(path) = quarantine {
+            let flags: Vec<String> = file.flags.iter().map(ToString::to_string).collect();
+            warnings.push(format!("it lies in quarantine, at {}: {}", path.display(), flags.join("; ")));
+            if file.path.exists() {
+                warnings.push("an older file of that name stands where it was to stand, and stays there".to_owned());
+            }
+            (file.path, file.quarantined) = (path, true);
+        }
+        let named = folder(&file.path)
+            .and_then(|()| system("rename to its final name", &partial, whole::name(&partial, &file.path)));
+        named.inspect_err(|_| give_up(&partial))?;
         Ok((file, warnings))
     }
 
     /// Gives the file up.
     pub(crate) fn discard(self) {
-        // The next attempt writes over what cannot be removed now.
-        let _ = fs::remove_file(&self.partial);
+        give_up(&self.partial);
     }
+}
+
+fn give_up(partial: &Path) {
+    // The next attempt writes over what cannot be removed now.
+    let _ = fs::remove_file(partial);
+}
+
+/// Makes the folder that a file lies in.
+fn folder(path: &Path) -> Result<(), PublishError> {
+    path.parent().map_or(Ok(()), |folder| system("make the folder", folder, fs::create_dir_all(folder)))
 }
 
 /// Finishes what was kept, at `rate`, into the file.
@@ -199,11 +249,12 @@ fn give_out(
     spool: Spool,
     finish: &Finish,
     rate: SampleRate,
+    frames: Option<u64>,
     partial: &Path,
     writer: &mut Writer,
 ) -> Result<Finished, PublishError> {
     let keep = |source| PublishError::Keep { path: partial.to_owned(), source };
-    let mut spool = if spool.sample_rate() == rate { spool } else { at_rate(spool, rate, partial)? };
+    let mut spool = if spool.sample_rate() == rate { spool } else { at_rate(spool, rate, frames, partial)? };
     finish.finish(&mut spool, |block| writer.write(block)).map_err(|error| match error {
         FinishError::Spool(source) => keep(source),
         FinishError::Sink(source) => PublishError::Encode { path: partial.to_owned(), source },
@@ -211,14 +262,14 @@ fn give_out(
 }
 
 /// The same sound at another rate. The level of what comes out counts, so this comes before all else.
-fn at_rate(spool: Spool, rate: SampleRate, partial: &Path) -> Result<Spool, PublishError> {
+fn at_rate(spool: Spool, rate: SampleRate, frames: Option<u64>, partial: &Path) -> Result<Spool, PublishError> {
     const BLOCK: usize = 4096;
     let (from, channels) = (spool.sample_rate(), spool.channels());
     let refused = |reason: String| PublishError::Resample { path: partial.to_owned(), reason };
     let mut resampled = stream::at_rate(Box::new(Kept { spool, position: 0 }), from, rate)
         .map_err(|error| refused(error.to_string()))?;
     let mut made = Spool::new(&std::env::temp_dir(), channels, rate);
-    let mut left = resampled.frames();
+    let mut left = frames.unwrap_or(resampled.frames());
     let mut block = Buffer::new(channels, BLOCK);
     while left > 0 {
         block.resize(left.min(BLOCK as u64) as usize);
@@ -252,6 +303,15 @@ impl Stream for Kept {
             problem: ReadProblem::Unreadable(io::Error::other(error)),
         })
     }
+}
+
+/// Writes bytes beside `path`, and names them `lies` once they are on the disk. Where anything fails, nothing is left behind.
+pub(crate) fn bytes_named(path: &Path, lies: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    folder(path)?;
+    folder(lies)?;
+    let partial = jobs::task::partial_path(path);
+    let written = whole::complete(&partial, |file| file.write_all(bytes)).and_then(|()| whole::name(&partial, lies));
+    system("write", lies, written.inspect_err(|_| give_up(&partial)))
 }
 
 /// Writes bytes as a file. What stands under that name is replaced; where writing fails, nothing is left behind.

@@ -6,27 +6,33 @@ use std::time::Instant;
 
 use audio::device::Setup;
 use audio::{Decibels, SampleRate};
-use jobs::manifest::{Rendered, RenderedFile, Timings};
+use jobs::manifest::{Rendered, Timings};
 use jobs::message::{Failure, FromWorker, Phase};
 use jobs::task::{Length, Output, Render, Task};
 use mix::{Chain, Graph, RenderError, Slot, StripId, Tap, TapEnd, TapPoint};
 
+use crate::annotations;
 use crate::build::{BuildError, refusal};
 use crate::desk::{self, Desk};
-use crate::publish::{PublishError, Unfinished};
+use crate::dry;
+use crate::flagged::{self, Look};
+use crate::publish::{Complete, PublishError, Unfinished};
 use crate::report::Reporter;
 use crate::stems::StemSum;
+use crate::takes::{Ready, Takes};
 
-/// Renders a task and answers. Devices are destroyed after the answer: what they do then harms no finished file.
-pub(crate) fn render(task: &Task, reporter: &mut Reporter) -> io::Result<()> {
-    let (started, parsed_before) = (Instant::now(), devices::parsed_models());
+/// Renders a task and answers. Devices are destroyed after the answer: what they do then harms no finished file. `last` says
+/// that no other attempt follows.
+pub(crate) fn render(task: &Task, last: bool, takes: &mut Takes, reporter: &mut Reporter) -> io::Result<()> {
+    let (started, parsed_before, decoded_before) = (Instant::now(), devices::parsed_models(), takes.decoded());
     let mut unsettled = BTreeSet::new();
     let mut chains = Vec::new();
     loop {
-        match attempt(task, started, &unsettled, &mut chains, reporter) {
+        match attempt(task, last, started, &unsettled, &mut chains, takes, reporter) {
             Ok(mut rendered) => {
                 rendered.timings.process = std::process::id();
                 rendered.timings.models_parsed = devices::parsed_models() - parsed_before;
+                rendered.timings.inputs_decoded = takes.decoded() - decoded_before;
                 reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?
             }
             Err(Stop::Build(BuildError::Task(failure))) => reporter.send(&FromWorker::Failed(failure))?,
@@ -65,15 +71,26 @@ impl<E: Into<BuildError>> From<E> for Stop {
 
 fn attempt(
     task: &Task,
+    last: bool,
     started: Instant,
     unsettled: &BTreeSet<(StripId, usize)>,
     chains: &mut Vec<Chain>,
+    takes: &mut Takes,
     reporter: &mut Reporter,
 ) -> Result<Rendered, Stop> {
     let rate = task.audio.sample_rate;
     let setup = Setup { sample_rate: rate, max_block: task.audio.block_size as usize };
+    let dry = match &task.render {
+        Render::Tone(tone) => Some(takes.ready(&tone.input, rate)?),
+        Render::Session(_) => None,
+    };
+    let dry = dry.as_deref();
+    let look = Look::new(task, dry)?;
     let desk = match &task.render {
-        Render::Tone(tone) => desk::tone(tone, &task.outputs, setup, unsettled, reporter)?,
+        Render::Tone(tone) => {
+            let ready = dry.expect("a tone has a take");
+            desk::tone(tone, ready, task.outputs.len(), setup, unsettled, reporter)?
+        }
         Render::Session(session) => desk::session(session, &task.outputs, setup, unsettled, reporter)?,
     };
     let Desk { strips, tempo, frames, points, built } = desk;
@@ -87,26 +104,34 @@ fn attempt(
     reporter.phase(Phase::Process, None)?;
     let mut files = Vec::with_capacity(taps.len());
     let mut sum = StemSum::of(task);
-    let outcome = write_files(task, &mut graph, &taps, &mut files, &mut sum, reporter);
+    let outcome = write_files(task, dry, &mut graph, &taps, &mut files, &mut sum, reporter);
     let latencies: Vec<u64> = taps.iter().map(|tap| graph.latency(tap)).collect();
     *chains = graph.into_chains();
     let rendered = Instant::now();
     let published = outcome.and_then(|mut notes| {
         reporter.require_farm()?;
         reporter.phase(Phase::Write, None)?;
-        let mut done: Vec<RenderedFile> = Vec::with_capacity(files.len());
-        while !files.is_empty() {
-            let file = files.remove(0);
-            let name = file.name();
-            let (file, told) = file.publish(latencies[done.len()]).map_err(publish_failure)?;
-            notes.extend(told.into_iter().map(|words| format!("{name}: {words}")));
-            done.push(file);
-        }
-        Ok::<_, Stop>((done, notes))
+        let mut complete: Vec<Complete> = Vec::with_capacity(files.len());
+        let carried = complete_all(task, &look, &mut files, &latencies, &mut complete)
+            .and_then(|()| flagged::decide(task, last, &complete))
+            // What cannot be carried costs the files too, before any has its name.
+            .and_then(|()| annotations::carry(&task.annotations));
+        let carried = match carried {
+            Ok(carried) => carried,
+            Err(error) => {
+                complete.into_iter().for_each(Complete::discard);
+                return Err(error.into());
+            }
+        };
+        let done = flagged::publish(task, complete, &mut notes).map_err(publish_failure)?;
+        let in_quarantine = !done.is_empty() && done.iter().all(|file| file.quarantined);
+        let records = annotations::publish(&task.annotations, carried, in_quarantine, &task.checks);
+        Ok::<_, Stop>((done, records.map_err(publish_failure)?, notes))
     });
     files.into_iter().for_each(Unfinished::discard);
-    let (files, notes) = published?;
-    let mut warnings = built.warnings;
+    let (files, annotations, notes) = published?;
+    let mut warnings = dry.map_or_else(Vec::new, |dry| dry.warnings.clone());
+    warnings.extend(built.warnings);
     warnings.extend(names.iter().zip(&*chains).flat_map(|(name, chain)| incidents(name, chain)));
     warnings.extend(notes);
     warnings.extend(files.iter().filter(|file| file.clipped_samples > 0).map(|file| {
@@ -120,8 +145,8 @@ fn attempt(
         files,
         devices: built.devices,
         stems_differ,
-        input: None,
-        annotations: Vec::new(),
+        input: dry.map(|dry| dry.record.clone()),
+        annotations,
         warnings,
         timings: Timings {
             load: (loaded - started).as_secs_f64(),
@@ -131,6 +156,23 @@ fn attempt(
         },
         strict: Some(crate::strict::level()),
     })
+}
+
+/// Brings the files to the disk and looks at them. What fails is still among `files`, or already among those `complete`.
+fn complete_all(
+    task: &Task,
+    look: &Look<'_>,
+    files: &mut Vec<Unfinished>,
+    latencies: &[u64],
+    complete: &mut Vec<Complete>,
+) -> Result<(), BuildError> {
+    for (output, latency) in task.outputs.iter().zip(latencies) {
+        let mut file = files.remove(0).complete(*latency).map_err(publish_failure)?;
+        let looked = look.at(&mut file, output);
+        complete.push(file);
+        looked?;
+    }
+    Ok(())
 }
 
 /// Where the devices of a strip could not do what the music asked.
@@ -143,6 +185,7 @@ fn incidents(strip: &str, chain: &Chain) -> Vec<String> {
 
 fn write_files(
     task: &Task,
+    dry: Option<&Ready>,
     graph: &mut Graph,
     taps: &[Tap],
     files: &mut Vec<Unfinished>,
@@ -150,8 +193,12 @@ fn write_files(
     reporter: &mut Reporter,
 ) -> Result<Vec<String>, Stop> {
     let rate = task.audio.sample_rate;
+    let mut warnings = Vec::new();
     for (output, tap) in task.outputs.iter().zip(taps) {
-        files.push(Unfinished::create(output, rate, graph.channels(tap)).map_err(publish_failure)?);
+        let finish = dry::finish(output, dry, &mut warnings)?;
+        let frames = dry.and_then(|dry| dry::frames(output, dry, rate));
+        let file = Unfinished::create(output, finish, rate, graph.channels(tap), frames);
+        files.push(file.map_err(publish_failure)?);
     }
     let rendered = graph.render(taps, reporter, |index, block| {
         if let Some(sum) = sum {
@@ -159,7 +206,7 @@ fn write_files(
         }
         files[index].write(block)
     });
-    rendered.map_err(|error| match error {
+    let told = rendered.map_err(|error| match error {
         RenderError::Unsettled(found) => Stop::Unsettled(found),
         RenderError::Process { ref device, frame, .. } | RenderError::Restart { ref device, frame, .. } => {
             let failure = Failure {
@@ -184,7 +231,10 @@ fn write_files(
             BuildError::Task(failure).into()
         }
         RenderError::Sink(error) => publish_failure(error).into(),
-    })
+    });
+    let told = told?;
+    warnings.extend(told);
+    Ok::<_, Stop>(warnings)
 }
 
 fn publish_failure(error: PublishError) -> BuildError {

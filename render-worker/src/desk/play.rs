@@ -90,7 +90,7 @@ fn told(report: &PlayReport) -> Vec<String> {
 }
 
 /// A recording at the session's rate, silent for `offset` frames.
-pub(super) fn recording(
+fn recording(
     path: &Path,
     pick: ChannelPick,
     offset: u64,
