@@ -162,7 +162,7 @@ pub(crate) struct PackageArguments {
     /// The share of each split: train=0.8,valid=0.1,test=0.1 [default: everything is train]
     #[arg(long, value_name = "SHARES")]
     pub(crate) split: Option<Shares>,
-    /// What tells source groups apart: a field of the job's metadata, input, folder or tone [default: the recording's content]
+    /// What tells source groups apart: a fact of the job's metadata, input, folder or tone [default: what the job says, else the recording's content]
     #[arg(long, value_name = "FIELD")]
     pub(crate) group_by: Option<String>,
     /// A tone that appears only in the split test; may stand several times
@@ -171,18 +171,20 @@ pub(crate) struct PackageArguments {
     /// The seed of the splits [default: the job's]
     #[arg(long, value_name = "SEED")]
     pub(crate) seed: Option<u64>,
-    /// Where files lie in the layouts folders and parquet, without extension
-    #[arg(long, value_name = "TEMPLATE", default_value = dataset::TEMPLATE)]
-    pub(crate) template: String,
-    /// The kind of table in the layout audiofolder
-    #[arg(long, value_name = "KIND", value_parser = metadata_formats(), default_value = "jsonl")]
-    pub(crate) metadata: MetadataFormat,
+    #[arg(long, help = format!("Where files lie in the layouts folders and parquet, without extension [default: {}]", dataset::TEMPLATE), value_name = "TEMPLATE")]
+    pub(crate) template: Option<String>,
+    /// The kind of table in the layout audiofolder [default: jsonl]
+    #[arg(long, value_name = "KIND", value_parser = metadata_formats())]
+    pub(crate) metadata: Option<MetadataFormat>,
     /// Most bytes of a shard in the layout webdataset [default: 1GB]
     #[arg(long, value_name = "SIZE")]
     pub(crate) shard_size: Option<ByteSize>,
     /// Take only assets under these licences, as SPDX identifiers; unknown stands for those that state none
     #[arg(long, value_name = "LICENCE,...", value_delimiter = ',')]
     pub(crate) licence_allow: Vec<String>,
+    /// Leave out files that the quality gate has flagged
+    #[arg(long)]
+    pub(crate) without_flagged: bool,
     /// Leave out the dry sounds
     #[arg(long)]
     pub(crate) no_dry: bool,

@@ -16,7 +16,8 @@ pub(crate) fn package(arguments: &PackageArguments) -> Result<Status, Trouble> {
         seed: arguments.seed,
         template: arguments.template.clone(),
         metadata: arguments.metadata,
-        shard_size: arguments.shard_size.unwrap_or_default(),
+        shard_size: arguments.shard_size,
+        without_flagged: arguments.without_flagged,
         licence_allow: arguments.licence_allow.iter().map(|licence| licence.trim().to_owned()).collect(),
         dry: !arguments.no_dry,
         copy: arguments.copy,
@@ -43,7 +44,7 @@ fn words(summary: &Summary) -> String {
     let files = show::count(usize::try_from(summary.files).unwrap_or(usize::MAX), "file");
     let (size, linked) = (show::size(summary.bytes), summary.linked);
     let licences = summary.licences.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    text += &format!("{files} ({size}), {linked} of them links to what was rendered.\n");
+    text += &format!("{files} ({size}), {linked} of them links to files that are there already.\n");
     if !licences.is_empty() {
         text += &format!("Licences: {licences}\n");
     }

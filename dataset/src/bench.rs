@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use audio::SampleRate;
 use audio::read::Shape;
-use jobs::manifest::RenderedFile;
 use jobs::task::Deliver;
 use serde_json::{Value, json};
 
-use crate::entry::{Entry, Sound};
+use crate::entry::{Entry, Measured, Sound};
 
 /// A folder, removed at the end.
 pub struct Bench(tempfile::TempDir);
@@ -99,6 +99,35 @@ impl Bench {
         })
     }
 
+    /// One line of a take: a part (`@0+480`) or a channel (`#2`) of a recording, or all of it, through a tone or dry.
+    pub fn take(&self, input: &str, part: &str, tone: Option<&str>, seed: u32) -> Value {
+        let name = Path::new(input).file_name().unwrap().to_str().unwrap();
+        let mut line = self.line(input, &format!("{}{part}", tone.unwrap_or("dry")), seed);
+        line["take"] = json!(format!("{name}{part}"));
+        line["source_group"] = json!(name);
+        line["input"] = json!({ "gain_db": 0.0, "loudness_lufs": null, "peak_dbfs": null, "rms_dbfs": null });
+        if let Some((start, frames)) = part.strip_prefix('@').and_then(|part| part.split_once('+')) {
+            line["metadata"] = json!({ "segment": format!("at{start}") });
+            let (start, frames): (u64, u64) = (start.parse().unwrap(), frames.parse().unwrap());
+            line["input"]["change"] =
+                json!({ "source_start": start, "frames": frames, "rate_in": 8000, "rate_out": 8000 });
+        } else if let Some(channel) = part.strip_prefix('#') {
+            line["metadata"] = json!({ "channel": channel });
+        }
+        match tone {
+            Some(tone) => line["tone"] = json!(tone),
+            None => line["devices"] = json!([]),
+        }
+        line
+    }
+
+    /// A file as a manifest's line names it among its annotations.
+    pub fn annotation(&self, path: &Path) -> Value {
+        let blake3 = blake3::hash(&fs::read(path).unwrap()).to_hex().to_string();
+        let change = json!({ "source_start": 0, "rate_in": 8000, "rate_out": 8000 });
+        json!({ "path": path, "source": path, "blake3": blake3, "rewritten": false, "change": change })
+    }
+
     /// Writes the manifest of `out`.
     pub fn manifest(&self, lines: &[Value]) -> PathBuf {
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -129,27 +158,30 @@ impl Bench {
 pub fn entry(input: &str, tone: &str, split: &str) -> Entry {
     let shape = Shape { frames: 800, channels: 1, sample_rate: SampleRate(8000) };
     let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
-    let sound = |name: &str| Sound { path: format!("{name}.wav").into(), blake3: hash(name), shape };
+    let sound = |name: &str| Sound { path: Path::new(&format!("{name}.wav")).into(), blake3: hash(name).into(), shape };
     Entry {
         key: format!("{input}-{tone}"),
-        path: format!("{tone}/{input}.wav"),
+        path: format!("{tone}/{input}.wav").into(),
         wet: sound(&format!("{input}-{tone}")),
         dry: Some(sound(input)),
-        dry_key: Some(input.to_owned()),
-        measured: RenderedFile { frames: 800, channels: 1, ..RenderedFile::default() },
+        clip: input.into(),
+        measured: Measured::default(),
         deliver: Deliver::Mix,
-        label: format!("{input}, \"{tone}\""),
-        task: hash(&format!("task {input} {tone}")),
-        input: input.to_owned(),
-        inputs: BTreeMap::from([(hash(input), format!("{input}.wav"))]),
+        label: format!("{input}, \"{tone}\"").into(),
+        task: hash(&format!("task {input} {tone}")).into(),
+        input: input.into(),
+        inputs: BTreeMap::from([(hash(input), format!("{input}.wav"))]).into(),
+        assets: Arc::default(),
         folder: None,
-        group: input.to_owned(),
-        tone: Some(tone.to_owned()),
+        take: None,
+        group: input.into(),
+        tone: Some(tone.into()),
         draw: None,
-        split: split.to_owned(),
-        licences: BTreeSet::from(["CC0-1.0".to_owned()]),
-        metadata: BTreeMap::new(),
+        drawn: Vec::new(),
+        split: split.into(),
+        licences: BTreeSet::from(["CC0-1.0".to_owned()]).into(),
+        metadata: Arc::default(),
         annotations: Vec::new(),
-        devices: Vec::new(),
+        devices: Arc::default(),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::entry::Entry;
-use crate::error::PackageError;
+use crate::error::{Left, PackageError};
 use crate::gather::DataSet;
 use crate::layout::splits;
 use crate::leak::short;
@@ -25,7 +25,7 @@ pub(crate) fn write(set: &DataSet, settings: &Settings, stage: &mut Stage) -> Re
                 })?;
                 let file = path.file_name().unwrap_or_default().to_string_lossy();
                 let name = format!("licences/{}-{file}", &blake3[..8]);
-                stage.file(&name, path, &blake3)?;
+                stage.file(&name, &path.as_path().into(), &blake3.as_str().into())?;
                 Some(name)
             }
             None => None,
@@ -134,19 +134,24 @@ fn hours<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> String {
 fn counts(set: &DataSet) -> String {
     let mut text = "## What it holds\n\n| split | source groups | files | hours |\n|---|---|---|---|\n".to_owned();
     let row = |name: &str, entries: &[&Entry]| {
-        let groups: BTreeSet<&str> = entries.iter().map(|entry| entry.group.as_str()).collect();
+        let groups: BTreeSet<&str> = entries.iter().map(|entry| &*entry.group).collect();
         let hours = hours(entries.iter().copied());
         format!("| {name} | {} | {} | {hours} |\n", groups.len(), entries.len())
     };
     for split in splits(set) {
-        let of_split: Vec<&Entry> = set.entries.iter().filter(|entry| entry.split == split).collect();
+        let of_split: Vec<&Entry> = set.entries.iter().filter(|entry| &*entry.split == split).collect();
         text += &row(split, &of_split);
     }
     text += &row("all", &set.entries.iter().collect::<Vec<_>>());
-    let with_dry = set.entries.iter().filter(|entry| entry.dry.is_some()).count();
-    let silent = set.entries.iter().filter(|entry| entry.measured.silent).count();
-    let clipped = set.entries.iter().filter(|entry| entry.measured.clipped_samples > 0).count();
-    text += &format!("\n{with_dry} files have their dry sound beside them, {silent} are silent, {clipped} clip.\n");
+    let count = |is: fn(&Entry) -> bool| set.entries.iter().filter(|entry| is(entry)).count();
+    let with_dry = count(|entry| entry.dry.is_some());
+    let (silent, clipped) = (count(|entry| entry.measured.silent), count(|entry| entry.measured.clipped_samples > 0));
+    let flagged = count(|entry| !entry.measured.flags.is_empty());
+    text += &format!("\nWith their dry sound beside them: {with_dry}. Silent: {silent}. Clipped: {clipped}. ");
+    text += &format!("Flagged by the quality gate: {flagged}; the column `flags` says for what.\n");
+    if set.left != Left::default() {
+        text += &format!("\nLeft out of what was rendered: {}.\n", set.left);
+    }
     text
 }
 
@@ -171,7 +176,7 @@ fn tones(set: &DataSet, settings: &Settings) -> String {
         let held = settings.hold_out.join(", ");
         text += &format!(
             "\nHeld out for {TEST}: {held}. {} of their files, of other sources, are left out.\n",
-            set.held_back
+            set.left.held_back
         );
     }
     text
@@ -187,11 +192,8 @@ fn licences(set: &DataSet) -> String {
         let names: BTreeSet<&str> = assets.iter().map(|asset| asset.name.as_str()).collect();
         text += &format!("| {} | {}: {} |\n", licence.replace('|', "\\|"), assets.len(), crate::error::listed(names));
     }
-    let mut makers = BTreeSet::new();
-    for device in set.entries.iter().flat_map(|entry| &entry.devices) {
-        let info = &device.info;
-        makers.insert(format!("{} {} ({})", info.name, info.version, info.format).replace("  ", " "));
-    }
+    let makers: BTreeSet<&str> =
+        set.entries.iter().flat_map(|entry| &entry.devices.makers).map(String::as_str).collect();
     text += "\n`licences/` has every asset with its hash, and the notices that were found beside them.\n";
     if !makers.is_empty() {
         let makers = makers.into_iter().collect::<Vec<_>>().join(", ");
@@ -207,11 +209,12 @@ fn origin(set: &DataSet, settings: &Settings) -> String {
     let seeds = joined(&mut set.render_seeds.iter().map(u64::to_string));
     let grouped = match &settings.group_by {
         Some(field) => format!("`{field}`"),
-        None => "the content of its recordings".to_owned(),
+        None => "what the job says of each take, else by the content of its recording".to_owned(),
     };
     format!(
         "## How it was made\n\nRendered by {engines}, seed {seeds}, from the job file with BLAKE3 {jobs}, and packaged by {}:\n\n\
-         ```sh\n{}\n```\n\n\
+         ```sh\ntonemill render JOB\n{}\n```\n\n\
+         JOB is that job file, OUT the folder that it renders into.\n\n\
          A source group is told by {grouped}. Its split follows from BLAKE3 of the split seed, {}, and the group's name \
          ({}), so that groups added later move none of these.\n",
         jobs::ENGINE,

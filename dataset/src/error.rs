@@ -8,6 +8,7 @@ use jobs::manifest::ManifestError;
 
 use crate::leak::Leak;
 use crate::licence::AssetLicence;
+use crate::settings::UnusedSetting;
 
 /// Why a data set cannot be made. Nothing of it stands then.
 #[derive(Debug, thiserror::Error)]
@@ -60,13 +61,24 @@ pub enum PackageError {
         splits: String,
     },
     /// Nothing is left.
-    #[error("nothing is left for the data set: every file is of a held-out tone and of a group outside test")]
-    Empty,
+    #[error("nothing is left for the data set. Of what was rendered: {0}")]
+    Empty(Left),
+    /// A setting is for other layouts.
+    #[error(transparent)]
+    Unused(#[from] UnusedSetting),
     /// Something stands in several splits.
-    #[error("{} between splits:\n{}\nGroup what belongs together, with --group-by", leaks(.0.len()), lines(.0))]
+    #[error(
+        "{} between splits:\n{}\nGroup what belongs together, with --group-by",
+        leaks(.0.len()),
+        lines(.0)
+    )]
     Leaks(Vec<Leak>),
     /// Some assets stand under licences that are not allowed.
-    #[error("{} stand under licences that are not allowed ({allowed}):\n{}", assets(.refused.len()), lines(.refused))]
+    #[error(
+        "{} under licences that are not allowed ({allowed}):\n{}\nAllow them with --licence-allow too, replace them, or state their licence in a file beside them, such as NAME.license",
+        assets_stand(.refused.len()),
+        lines(.refused)
+    )]
     Licences {
         /// The assets.
         refused: Vec<AssetLicence>,
@@ -161,6 +173,33 @@ pub enum PackageError {
     },
 }
 
+/// Files that were rendered and are not in the data set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Left {
+    /// Those in quarantine.
+    pub quarantined: usize,
+    /// Those that are flagged, or whose dry take is, where these were to be left out.
+    pub flagged: usize,
+    /// Those of held-out tones whose sources are in other splits than `test`.
+    pub held_back: usize,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.quarantined, "in quarantine"),
+            (self.flagged, "flagged"),
+            (self.held_back, "of held-out tones and of groups outside test"),
+        ];
+        let told: Vec<String> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        if told.is_empty() {
+            return f.write_str("dry takes alone");
+        }
+        f.write_str(&told.join(", "))
+    }
+}
+
 /// A file that is not as the manifest says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stale {
@@ -178,7 +217,7 @@ impl fmt::Display for Stale {
 
 impl fmt::Display for AssetLicence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}): {}", self.name, self.role, self.licence)
+        write!(f, "{} ({}): {}", self.path.display(), self.role, self.licence)
     }
 }
 
@@ -202,12 +241,16 @@ fn leaks(count: usize) -> String {
     if count == 1 { "1 thing leaks".to_owned() } else { format!("{count} things leak") }
 }
 
-fn assets(count: usize) -> String {
-    if count == 1 { "1 asset".to_owned() } else { format!("{count} assets") }
+fn assets_stand(count: usize) -> String {
+    if count == 1 { "1 asset stands".to_owned() } else { format!("{count} assets stand") }
 }
 
 fn and_others(count: usize) -> String {
-    if count == 0 { String::new() } else { format!(" and {count} others") }
+    match count {
+        0 => String::new(),
+        1 => " and 1 other".to_owned(),
+        _ => format!(" and {count} others"),
+    }
 }
 
 /// Names as a sentence lists them.

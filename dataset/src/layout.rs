@@ -15,17 +15,22 @@ use serde_json::Value;
 use crate::entry::Entry;
 use crate::error::PackageError;
 use crate::gather::DataSet;
-use crate::settings::{Layout, MetadataFormat, Settings};
+use crate::settings::{Layout, MetadataFormat, Settings, TEMPLATE};
 use crate::stage::Stage;
 use crate::table::{Files, Table};
 
 /// Writes all files of a data set save its card. Gives what a careful user would want to know.
 pub(crate) fn write(set: &DataSet, settings: &Settings, stage: &mut Stage) -> Result<Vec<String>, PackageError> {
+    let template = settings.template.as_deref().unwrap_or(TEMPLATE);
     match settings.layout {
-        Layout::Audiofolder => audiofolder::write(set, settings.metadata, stage).map(|()| Vec::new()),
-        Layout::Webdataset => webdataset::write(set, settings.shard_size, stage).map(|()| Vec::new()),
-        Layout::Folders => folders::write(set, &settings.template, MetadataFormat::Jsonl, stage).map(|()| Vec::new()),
-        Layout::Parquet => folders::write(set, &settings.template, MetadataFormat::Parquet, stage).map(|()| Vec::new()),
+        Layout::Audiofolder => {
+            audiofolder::write(set, settings.metadata.unwrap_or_default(), stage).map(|()| Vec::new())
+        }
+        Layout::Webdataset => {
+            webdataset::write(set, settings.shard_size.unwrap_or_default(), stage).map(|()| Vec::new())
+        }
+        Layout::Folders => folders::write(set, template, MetadataFormat::Jsonl, stage).map(|()| Vec::new()),
+        Layout::Parquet => folders::write(set, template, MetadataFormat::Parquet, stage).map(|()| Vec::new()),
         Layout::Egdb => egdb::write(set, stage),
         Layout::Slakh => slakh::write(set, stage),
         Layout::Musicongen => musicongen::write(set, stage),
@@ -35,7 +40,7 @@ pub(crate) fn write(set: &DataSet, settings: &Settings, stage: &mut Stage) -> Re
 
 /// The splits that have entries, by name.
 pub(crate) fn splits(set: &DataSet) -> BTreeSet<&str> {
-    set.entries.iter().map(|entry| entry.split.as_str()).collect()
+    set.entries.iter().map(|entry| &*entry.split).collect()
 }
 
 /// Where the files of an entry were put.
@@ -79,9 +84,9 @@ fn annotations(entry: &Entry, folder: &str, stage: &mut Stage) -> Result<Vec<Str
 /// The table of all entries and their files as `metadata.EXT` at the top.
 fn index(set: &DataSet, placed: &[Placed], format: MetadataFormat, stage: &mut Stage) -> Result<(), PackageError> {
     let table = table(set, placed, |_, placed| placed.columns());
-    stage.bytes(&format!("metadata.{}", format.word()), &table.whole(format))
+    stage.write(&format!("metadata.{}", format.word()), |file| table.write(None, format, file))
 }
 
-fn table(set: &DataSet, placed: &[Placed], columns: impl Fn(&Entry, &Placed) -> Files) -> Table {
-    Table::new(set.entries.iter().zip(placed).map(|(entry, placed)| (entry, columns(entry, placed))))
+fn table<'a>(set: &'a DataSet, placed: &'a [Placed], columns: impl Fn(&Entry, &Placed) -> Files + 'a) -> Table<'a> {
+    Table::new(&set.entries, move |number, entry| columns(entry, &placed[number]))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::error::PackageError;
+use crate::error::{Left, PackageError};
 use crate::gather::{DataSet, gather};
 use crate::settings::Settings;
 use crate::stage::Stage;
@@ -18,15 +18,17 @@ pub struct Summary {
     pub entries: usize,
     /// What is in each split.
     pub splits: BTreeMap<String, Count>,
-    /// Entries of held-out tones that were left out.
-    pub held_back: usize,
+    /// Those of them that the quality gate has flagged.
+    pub flagged: usize,
+    /// What was rendered and is not in it.
+    pub left: Left,
     /// Licences of the assets, each once.
     pub licences: BTreeSet<String>,
     /// Files written or linked.
     pub files: u64,
     /// Bytes of these.
     pub bytes: u64,
-    /// Files that are links to what was rendered and take no room of their own.
+    /// Files that are links to files that are there already and take no room of their own.
     pub linked: u64,
     /// What a careful user would want to know.
     pub warnings: Vec<String>,
@@ -47,6 +49,7 @@ pub struct Count {
 ///
 /// Files are linked where that can be, else copied; what was rendered stays as it is. `to` stands whole or not at all.
 pub fn package(out: &Path, to: &Path, settings: &Settings) -> Result<Summary, PackageError> {
+    settings.check()?;
     // First what costs nothing: hashing takes its time.
     let mut stage = Stage::begin(to, settings.copy)?;
     let set = gather(out, settings)?;
@@ -56,7 +59,8 @@ pub fn package(out: &Path, to: &Path, settings: &Settings) -> Result<Summary, Pa
     let summary = Summary {
         entries: set.entries.len(),
         splits: count(&set),
-        held_back: set.held_back,
+        flagged: set.entries.iter().filter(|entry| !entry.measured.flags.is_empty()).count(),
+        left: set.left,
         licences: set.licences.all().into_iter().map(str::to_owned).collect(),
         files: stage.files,
         bytes: stage.bytes,
@@ -70,7 +74,7 @@ pub fn package(out: &Path, to: &Path, settings: &Settings) -> Result<Summary, Pa
 fn count(set: &DataSet) -> BTreeMap<String, Count> {
     let mut counts: BTreeMap<String, (BTreeSet<&str>, Count)> = BTreeMap::new();
     for entry in &set.entries {
-        let (groups, count) = counts.entry(entry.split.clone()).or_default();
+        let (groups, count) = counts.entry(entry.split.to_string()).or_default();
         groups.insert(&entry.group);
         *count =
             Count { groups: groups.len(), entries: count.entries + 1, seconds: count.seconds + entry.wet.seconds() };

@@ -1,7 +1,6 @@
 //! What is asked of a package.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -32,15 +31,18 @@ pub struct Settings {
     /// The seed of the splits; the render's where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Path of each file in the layouts `folders` and `parquet`, without its extension.
-    #[serde(default = "template", skip_serializing_if = "is_template")]
-    pub template: String,
-    /// The kind of table in the layout `audiofolder`.
+    /// Path of each file in the layouts `folders` and `parquet`, without its extension; [`TEMPLATE`] where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// The kind of table in the layout `audiofolder`; JSON lines where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<MetadataFormat>,
+    /// Most bytes of a shard in the layout `webdataset`; 1 GB where absent. A sample that is larger has a shard of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard_size: Option<ByteSize>,
+    /// Files that the quality gate has flagged are left out, and those whose dry take it has.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub metadata: MetadataFormat,
-    /// Most bytes of a shard in the layout `webdataset`. A sample that is larger has a shard of its own.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub shard_size: ByteSize,
+    pub without_flagged: bool,
     /// Licences that assets may stand under, as SPDX identifiers; `unknown` for those that state none. Where empty, all
     /// are taken.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,12 +68,27 @@ impl Settings {
             group_by: None,
             hold_out: Vec::new(),
             seed: None,
-            template: template(),
-            metadata: MetadataFormat::default(),
-            shard_size: ByteSize::default(),
+            template: None,
+            metadata: None,
+            shard_size: None,
+            without_flagged: false,
             licence_allow: Vec::new(),
             dry: true,
             copy: false,
+        }
+    }
+
+    /// Refuses settings that the layout takes no notice of.
+    pub fn check(&self) -> Result<(), UnusedSetting> {
+        let settings: [(_, _, &'static [Layout]); 3] = [
+            ("template", self.template.is_some(), &[Layout::Folders, Layout::Parquet]),
+            ("metadata", self.metadata.is_some(), &[Layout::Audiofolder]),
+            ("shard_size", self.shard_size.is_some(), &[Layout::Webdataset]),
+        ];
+        let unused = settings.into_iter().find(|(_, is_set, used_by)| *is_set && !used_by.contains(&self.layout));
+        match unused {
+            Some((setting, _, used_by)) => Err(UnusedSetting { setting, layout: self.layout, used_by }),
+            None => Ok(()),
         }
     }
 
@@ -93,17 +110,20 @@ impl Settings {
         if let Some(seed) = self.seed {
             add("--seed", seed.to_string());
         }
-        if !is_template(&self.template) {
-            add("--template", self.template.clone());
+        if let Some(template) = &self.template {
+            add("--template", template.clone());
         }
-        if !is_default(&self.metadata) {
-            add("--metadata", self.metadata.word().to_owned());
+        if let Some(metadata) = self.metadata {
+            add("--metadata", metadata.word().to_owned());
         }
-        if !is_default(&self.shard_size) {
-            add("--shard-size", self.shard_size.0.to_string());
+        if let Some(size) = self.shard_size {
+            add("--shard-size", size.0.to_string());
         }
         if !self.licence_allow.is_empty() {
             add("--licence-allow", self.licence_allow.join(","));
+        }
+        if self.without_flagged {
+            words.push("--without-flagged".to_owned());
         }
         if !self.dry {
             words.push("--no-dry".to_owned());
@@ -111,6 +131,27 @@ impl Settings {
         // Whether files were linked or copied is not part of what was made.
         words.join(" ")
     }
+}
+
+/// A setting that a layout takes no notice of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the layout {} takes no {} (--{}): only {}. Leave it out, or choose another layout",
+    .layout.word(), .setting, .setting.replace('_', "-"), do_take(.used_by)
+)]
+pub struct UnusedSetting {
+    /// The setting.
+    pub setting: &'static str,
+    /// The layout that is asked for.
+    pub layout: Layout,
+    /// Those that use it.
+    pub used_by: &'static [Layout],
+}
+
+fn do_take(layouts: &[Layout]) -> String {
+    let words: Vec<&str> = layouts.iter().map(|layout| layout.word()).collect();
+    let verb = if words.len() == 1 { "does" } else { "do" };
+    format!("{} {verb}", words.join(" and "))
 }
 
 /// A word as a shell takes it.
@@ -121,14 +162,6 @@ fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
-}
-
-fn template() -> String {
-    TEMPLATE.to_owned()
-}
-
-fn is_template(template: &str) -> bool {
-    template == TEMPLATE
 }
 
 fn yes() -> bool {
@@ -285,12 +318,6 @@ impl FromStr for ByteSize {
     }
 }
 
-impl fmt::Display for ByteSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} B", self.0)
-    }
-}
-
 /// Names with numbers, as `--split` and files write them.
 pub(crate) type Named = BTreeMap<String, f64>;
 
@@ -312,7 +339,7 @@ mod tests {
     fn settings_survive_a_file_and_unknown_fields_do_not() {
         let text = r#"{ "as": "webdataset", "split": { "train": 0.9, "test": 0.1 }, "shard_size": "2 MB" }"#;
         let settings: Settings = serde_json::from_str(text).unwrap();
-        assert_eq!(settings.shard_size, ByteSize(2_000_000));
+        assert_eq!(settings.shard_size, Some(ByteSize(2_000_000)));
         assert!(settings.dry && !settings.copy);
         let again: Settings = serde_json::from_str(&serde_json::to_string(&settings).unwrap()).unwrap();
         assert_eq!(again, settings);
@@ -332,11 +359,38 @@ mod tests {
         let mut settings = Settings::new(Layout::Webdataset);
         settings.split = "train=0.9,test=0.1".parse().unwrap();
         settings.hold_out = vec!["Bob's amp".to_owned()];
-        settings.shard_size = ByteSize(5);
+        settings.shard_size = Some(ByteSize(5));
+        settings.without_flagged = true;
         settings.dry = false;
         let command = settings.command();
-        let tail = r"--split test=0.1,train=0.9 --hold-out 'Bob'\''s amp' --shard-size 5 --no-dry";
+        let tail = r"--split test=0.1,train=0.9 --hold-out 'Bob'\''s amp' --shard-size 5 --without-flagged --no-dry";
         assert_eq!(command, format!("tonemill package OUT --as webdataset --to DIR {tail}"));
+    }
+
+    #[test]
+    fn a_setting_of_another_layout_is_refused_with_those_that_take_it() {
+        let with = |layout| Settings {
+            template: Some(TEMPLATE.to_owned()),
+            metadata: Some(MetadataFormat::default()),
+            shard_size: Some(ByteSize::default()),
+            ..Settings::new(layout)
+        };
+        for layout in Layout::ALL {
+            let all = with(layout);
+            let template = Settings { metadata: None, shard_size: None, ..all.clone() };
+            let metadata = Settings { template: None, shard_size: None, ..all.clone() };
+            let size = Settings { template: None, metadata: None, ..all.clone() };
+            assert_eq!(template.check().is_ok(), [Layout::Folders, Layout::Parquet].contains(&layout), "{layout:?}");
+            assert_eq!(metadata.check().is_ok(), layout == Layout::Audiofolder, "{layout:?}");
+            assert_eq!(size.check().is_ok(), layout == Layout::Webdataset, "{layout:?}");
+            assert!(Settings::new(layout).check().is_ok());
+        }
+        let words = |layout| with(layout).check().unwrap_err().to_string();
+        assert_eq!(
+            words(Layout::Egdb),
+            "the layout egdb takes no template (--template): only folders and parquet do. Leave it out, or choose another layout"
+        );
+        assert!(words(Layout::Folders).contains("takes no metadata (--metadata): only audiofolder does."));
     }
 
     #[test]

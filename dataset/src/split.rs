@@ -47,7 +47,7 @@ pub enum SharesError {
         share: f64,
     },
     /// The shares do not sum to 1.
-    #[error("the shares of {names} sum to {sum}, not to 1")]
+    #[error("the shares of {names} sum to {sum}, not to 1. Change one of them, or name the split that lacks")]
     Sum {
         /// The splits.
         names: String,

@@ -4,13 +4,15 @@
 //! folder carries a mark that the process holds locked, so that what a killed process left is told from what another one
 //! is at work on, and from folders that are somebody else's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use audio::format::{Container, Depth, FileFormat};
 use jobs::task::partial_path;
+use jobs::whole;
 
 use crate::entry::Sound;
 use crate::error::PackageError;
@@ -25,19 +27,30 @@ pub(crate) struct Stage {
     mark: Option<File>,
     copy: bool,
     /// What stands already, and what it was made of.
-    placed: BTreeMap<String, (PathBuf, String)>,
+    placed: HashMap<String, (Arc<Path>, Arc<str>)>,
     folders: BTreeSet<PathBuf>,
     /// Files so far.
     pub files: u64,
     /// Bytes of all files so far.
     pub bytes: u64,
-    /// Files that are links to what was rendered.
+    /// Files that are links to files that are there already.
     pub linked: u64,
 }
 
 fn system(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PackageError {
     let path = path.to_owned();
     move |source| PackageError::System { doing, path, source }
+}
+
+/// Takes the lock of a folder's mark, which nobody else may hold.
+fn lock(mark: &File, root: &Path) -> Result<(), PackageError> {
+    mark.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => PackageError::Partial {
+            folder: root.to_owned(),
+            problem: "is being written by another tonemill. Wait until it has ended",
+        },
+        TryLockError::Error(error) => system("lock", root)(error),
+    })
 }
 
 impl Stage {
@@ -51,32 +64,22 @@ impl Stage {
             }
         }
         let root = partial_path(&target);
-        let partial = |problem| PackageError::Partial { folder: root.clone(), problem };
         if fs::symlink_metadata(&root).is_ok() {
-            let mark = File::open(root.join(MARK)).map_err(|_| {
-                partial("is the folder that it would be put together in, and not one that tonemill made. Remove it")
-            })?;
-            match mark.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(partial("is being written by another tonemill. Wait until it has ended"));
-                }
-                Err(TryLockError::Error(error)) => return Err(system("lock", &root)(error)),
-            }
+            let problem = "is the folder that it would be put together in, and not one that tonemill made. Remove it";
+            let mark =
+                File::open(root.join(MARK)).map_err(|_| PackageError::Partial { folder: root.clone(), problem })?;
+            lock(&mark, &root)?;
             fs::remove_dir_all(&root).map_err(system("remove what an interrupted run left in", &root))?;
         }
         fs::create_dir_all(&root).map_err(system("make", &root))?;
         let mark = File::create(root.join(MARK)).map_err(system("write", &root.join(MARK)))?;
-        mark.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => partial("is being written by another tonemill. Wait until it has ended"),
-            TryLockError::Error(error) => system("lock", &root)(error),
-        })?;
+        lock(&mark, &root)?;
         Ok(Stage {
             target,
             root,
             mark: Some(mark),
             copy,
-            placed: BTreeMap::new(),
+            placed: HashMap::new(),
             folders: BTreeSet::new(),
             files: 0,
             bytes: 0,
@@ -85,16 +88,16 @@ impl Stage {
     }
 
     /// The place of a new file, its folders made. `None` where the same content stands there already.
-    fn place(&mut self, name: &str, from: &Path, blake3: &str) -> Result<Option<PathBuf>, PackageError> {
+    fn place(&mut self, name: &str, from: &Arc<Path>, blake3: &Arc<str>) -> Result<Option<PathBuf>, PackageError> {
         if let Some((other, content)) = self.placed.get(name) {
             if content == blake3 {
                 return Ok(None);
             }
             let help = "Name files apart in the job's output path, or with --template";
-            let (one, other) = (other.clone(), from.to_owned());
+            let (one, other) = (other.to_path_buf(), from.to_path_buf());
             return Err(PackageError::Collision { name: name.to_owned(), one, other, help });
         }
-        self.placed.insert(name.to_owned(), (from.to_owned(), blake3.to_owned()));
+        self.placed.insert(name.to_owned(), (from.clone(), blake3.clone()));
         let path = self.root.join(name);
         let folder = path.parent().expect("it lies in the root").to_owned();
         if !self.folders.contains(&folder) {
@@ -111,13 +114,15 @@ impl Stage {
     }
 
     /// Puts a file in, as a link where that can be.
-    pub fn file(&mut self, name: &str, from: &Path, blake3: &str) -> Result<(), PackageError> {
+    pub fn file(&mut self, name: &str, from: &Arc<Path>, blake3: &Arc<str>) -> Result<(), PackageError> {
         let Some(path) = self.place(name, from, blake3)? else { return Ok(()) };
+        // A hard link to a symbolic one would be a symbolic link again, and lead nowhere once the data set is moved.
+        let real = fs::canonicalize(from).map_err(system("find", from))?;
         // Another disk, a file system without links, or one more than it takes: a copy serves as well.
-        if !self.copy && fs::hard_link(from, &path).is_ok() {
+        if !self.copy && fs::hard_link(&real, &path).is_ok() {
             self.linked += 1;
         } else {
-            fs::copy(from, &path).map_err(system("copy", from))?;
+            fs::copy(&real, &path).map_err(system("copy", from))?;
             File::open(&path).and_then(|file| file.sync_all()).map_err(system("write", &path))?;
         }
         self.count(&path)
@@ -138,7 +143,7 @@ impl Stage {
         let name = format!("{name}.wav");
         let Some(path) = self.place(&name, &sound.path, &sound.blake3)? else { return Ok(name) };
         let recording = audio::read::read(&sound.path)
-            .map_err(|source| PackageError::Sound { path: sound.path.clone(), source })?;
+            .map_err(|source| PackageError::Sound { path: sound.path.to_path_buf(), source })?;
         let depth = match recording.bits {
             Some(bits) if bits <= 16 => Depth::Int16,
             Some(bits) if bits <= 24 => Depth::Int24,
@@ -170,38 +175,30 @@ impl Stage {
         name: &str,
         fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), PackageError> {
-        let path = self.place(name, Path::new(name), "")?.expect("what is generated has a name of its own");
-        let write = || {
-            let mut file = BufWriter::new(File::create(&path)?);
-            fill(&mut file)?;
-            file.into_inner().map_err(|error| error.into_error())?.sync_all()
-        };
-        write().map_err(system("write", &path))?;
+        let path = self.place(name, &Path::new(name).into(), &"".into())?;
+        let path = path.expect("what is generated has a name of its own");
+        whole::complete(&path, fill).map_err(system("write", &path))?;
         self.count(&path)
     }
 
     /// Gives the data set its name.
     pub fn finish(mut self) -> Result<(), PackageError> {
+        // Links and names are safe once their folders are. Windows opens no folders.
+        let sync = |folder: &PathBuf| match cfg!(unix) {
+            true => File::open(folder).and_then(|folder| folder.sync_all()).map_err(system("write", folder)),
+            false => Ok(()),
+        };
+        self.folders.iter().try_for_each(sync)?;
         let mark = self.root.join(MARK);
         self.mark = None;
         fs::remove_file(&mark).map_err(system("remove", &mark))?;
-        // Links and names are safe once their folders are. Windows opens no folders.
-        if cfg!(unix) {
-            for folder in self.folders.iter().chain([&self.root]) {
-                File::open(folder).and_then(|folder| folder.sync_all()).map_err(system("write", folder))?;
-            }
-        }
-        let named = fs::rename(&self.root, &self.target).map_err(|source| match source.kind() {
+        sync(&self.root)?;
+        whole::name(&self.root, &self.target).map_err(|source| match source.kind() {
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists => {
                 PackageError::Occupied { folder: self.target.clone() }
             }
             _ => PackageError::System { doing: "name", path: self.target.clone(), source },
-        });
-        if named.is_ok() && cfg!(unix) {
-            let above = self.target.parent().unwrap_or(Path::new("/"));
-            File::open(above).and_then(|folder| folder.sync_all()).map_err(system("write", above))?;
-        }
-        named
+        })
     }
 }
 
@@ -266,17 +263,36 @@ mod tests {
     #[test]
     fn a_file_is_linked_or_copied_and_stays_where_it_was() {
         let bench = Bench::new();
-        let from = bench.write("rendered", "sound");
+        let from: Arc<Path> = bench.write("rendered", "sound").into();
+        let hash: Arc<str> = "hash".into();
         for (copy, linked) in [(false, 1), (true, 0)] {
             let mut stage = Stage::begin(&bench.path(&format!("set-{copy}")), copy).unwrap();
-            stage.file("a", &from, "hash").unwrap();
-            stage.file("a", &from, "hash").unwrap();
+            stage.file("a", &from, &hash).unwrap();
+            stage.file("a", &from, &hash).unwrap();
             assert_eq!((stage.files, stage.linked, stage.bytes), (1, linked, 5));
-            let other = stage.file("a", &bench.path("other"), "other hash");
+            let other = stage.file("a", &bench.path("other").into(), &"other hash".into());
             assert!(matches!(other, Err(PackageError::Collision { .. })));
             stage.finish().unwrap();
             assert_eq!(fs::read(bench.path(&format!("set-{copy}/a"))).unwrap(), b"sound");
         }
         assert!(from.exists());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_behind_a_symbolic_link_stands_there_itself() {
+        let bench = Bench::new();
+        bench.write("real/take", "sound");
+        let link = bench.path("link");
+        std::os::unix::fs::symlink(bench.path("real/take"), &link).unwrap();
+        for copy in [false, true] {
+            let target = bench.path(&format!("set-{copy}"));
+            let mut stage = Stage::begin(&target, copy).unwrap();
+            stage.file("a", &link.as_path().into(), &"hash".into()).unwrap();
+            stage.finish().unwrap();
+            assert!(fs::symlink_metadata(target.join("a")).unwrap().is_file());
+        }
+        fs::remove_file(bench.path("real/take")).unwrap();
+        assert_eq!(fs::read(bench.path("set-false/a")).unwrap(), b"sound");
     }
 }

@@ -4,21 +4,24 @@ mod csv;
 mod json;
 mod parquet;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, btree_map};
+use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::entry::{Entry, Sound};
+use crate::entry::Entry;
 use crate::error::PackageError;
 use crate::settings::MetadataFormat;
 
-/// Rows of columns that each hold values of one type, or none.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Table {
+/// Rows of columns that each hold values of one type, or none. A row is made from its entry whenever it is needed, so that
+/// a long table takes no room.
+pub(crate) struct Table<'a> {
     columns: Vec<Column>,
-    rows: Vec<Vec<Option<Cell>>>,
-    /// The split of each row.
-    splits: Vec<String>,
+    /// The column of each name.
+    places: HashMap<String, usize>,
+    entries: &'a [Entry],
+    files: Box<FilesOf<'a>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -90,147 +93,168 @@ impl From<Cell> for Value {
 }
 
 /// What is known of an entry, column by column, its files first.
-type Row = Vec<(String, Option<Cell>)>;
+type Row<'a> = Vec<(Cow<'a, str>, Option<Cell>)>;
 
 /// The columns of an entry's files.
 pub(crate) type Files = Vec<(&'static str, Option<String>)>;
 
-fn text(name: &str, text: impl Into<String>) -> (String, Option<Cell>) {
-    (name.to_owned(), Some(Cell::Text(text.into())))
+/// What tells these columns, from an entry and its number.
+type FilesOf<'a> = dyn Fn(usize, &Entry) -> Files + 'a;
+
+fn text(text: impl Into<String>) -> Option<Cell> {
+    Some(Cell::Text(text.into()))
 }
 
-fn number(name: &str, number: Option<f64>) -> (String, Option<Cell>) {
-    (name.to_owned(), number.map(Cell::Number))
+fn whole(whole: impl TryInto<i64>) -> Option<Cell> {
+    Some(Cell::Whole(whole.try_into().unwrap_or(i64::MAX)))
 }
 
-fn whole(name: &str, whole: u64) -> (String, Option<Cell>) {
-    (name.to_owned(), Some(Cell::Whole(i64::try_from(whole).unwrap_or(i64::MAX))))
+/// What stands as JSON, since no table of all readers holds its parts otherwise. An empty list is one too: a column that
+/// has no value in one split is another column to some readers.
+fn as_json(value: &impl serde::Serialize) -> Option<Cell> {
+    text(serde_json::to_string(value).expect("it has texts as names"))
 }
 
-fn row(entry: &Entry, files: Files) -> Row {
+fn row(entry: &Entry, files: Files) -> Row<'_> {
     let measured = &entry.measured;
     let shape = &entry.wet.shape;
-    let mut row: Row = files.into_iter().map(|(name, file)| (name.to_owned(), file.map(Cell::Text))).collect();
-    row.extend([
-        text("id", &entry.key),
-        text("split", &entry.split),
-        text("group", &entry.group),
-        text("input", &entry.input),
-        ("tone".to_owned(), entry.tone.clone().map(Cell::Text)),
-        ("draw".to_owned(), entry.draw.map(|draw| Cell::Whole(i64::try_from(draw).unwrap_or(i64::MAX)))),
-        text("deliver", entry.delivered()),
-        whole("sample_rate", shape.sample_rate.0.into()),
-        whole("channels", shape.channels.into()),
-        whole("frames", shape.frames),
-        number("seconds", Some(entry.wet.seconds())),
-        number("loudness_lufs", measured.loudness_lufs),
-        number("peak_dbfs", measured.peak_dbfs),
-        number("true_peak_dbtp", measured.true_peak_dbtp),
-        whole("latency_removed", measured.latency_removed),
-        ("silent".to_owned(), Some(Cell::Truth(measured.silent))),
-        whole("clipped_samples", measured.clipped_samples),
-        text("licence", entry.licence()),
-        text("wet_blake3", &entry.wet.blake3),
-        ("dry_blake3".to_owned(), entry.dry.as_ref().map(|dry: &Sound| Cell::Text(dry.blake3.clone()))),
-        text("parameters", Value::from(entry.parameters()).to_string()),
-    ]);
-    let fixed: BTreeSet<String> = row.iter().map(|(name, _)| name.clone()).collect();
-    for (name, value) in &entry.metadata {
-        let name = if fixed.contains(name) { format!("metadata_{name}") } else { name.clone() };
+    let number = |number: Option<f64>| number.map(Cell::Number);
+    let known = [
+        ("id", text(&entry.key)),
+        ("split", text(&*entry.split)),
+        ("group", text(&*entry.group)),
+        ("take", entry.take.as_deref().and_then(text)),
+        ("input", text(&*entry.input)),
+        ("tone", entry.tone.as_deref().and_then(text)),
+        ("draw", entry.draw.and_then(whole)),
+        ("draws", as_json(&entry.drawn)),
+        ("deliver", text(entry.delivered())),
+        ("sample_rate", whole(shape.sample_rate.0)),
+        ("channels", whole(shape.channels)),
+        ("frames", whole(shape.frames)),
+        ("seconds", number(Some(entry.wet.seconds()))),
+        ("loudness_lufs", number(measured.loudness_lufs)),
+        ("peak_dbfs", number(measured.peak_dbfs)),
+        ("true_peak_dbtp", number(measured.true_peak_dbtp)),
+        ("input_gain_db", number(measured.input_gain_db)),
+        ("noise_rms_dbfs", number(measured.noise_rms_dbfs)),
+        ("output_gain_db", number(Some(measured.output_gain_db))),
+        ("latency_removed", whole(measured.latency_removed)),
+        ("offset_frames", measured.offset_frames.and_then(whole)),
+        ("silent", Some(Cell::Truth(measured.silent))),
+        ("clipped_samples", whole(measured.clipped_samples)),
+        ("flags", as_json(&measured.flags)),
+        ("licence", text(entry.licence())),
+        ("wet_blake3", text(&*entry.wet.blake3)),
+        ("dry_blake3", entry.dry.as_ref().and_then(|dry| text(&*dry.blake3))),
+        ("parameters", text(&entry.devices.parameters)),
+    ];
+    let files = files.into_iter().map(|(name, file)| (name, file.map(Cell::Text)));
+    let mut row: Row = files.chain(known).map(|(name, cell)| (Cow::from(name), cell)).collect();
+    let fixed = row.len();
+    for (name, value) in entry.metadata.iter() {
+        let is_taken = row[..fixed].iter().any(|(taken, _)| taken == name);
+        let name = if is_taken { Cow::from(format!("metadata_{name}")) } else { Cow::from(name) };
         row.push((name, Cell::of(value)));
     }
     row
 }
 
-impl Table {
-    /// The table of some entries, each with the columns of its files.
-    pub fn new<'a>(entries: impl IntoIterator<Item = (&'a Entry, Files)>) -> Table {
-        let (mut rows, mut splits, mut fixed) = (Vec::new(), Vec::new(), 0);
-        for (entry, files) in entries {
-            let row = row(entry, files);
+impl<'a> Table<'a> {
+    /// The table of some entries, each with the columns of its files, which are asked for more than once.
+    pub fn new(entries: &'a [Entry], files: impl Fn(usize, &Entry) -> Files + 'a) -> Table<'a> {
+        let mut found: Vec<(String, Option<Kind>)> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut fixed = 0;
+        for (number, entry) in entries.iter().enumerate() {
+            let row = row(entry, files(number, entry));
             fixed = row.len() - entry.metadata.len();
-            rows.push(row);
-            splits.push(entry.split.clone());
+            for (name, cell) in row {
+                let place = places.get(&*name).copied().unwrap_or_else(|| {
+                    found.push((name.to_string(), None));
+                    places.insert(name.into_owned(), found.len() - 1);
+                    found.len() - 1
+                });
+                let kind = &mut found[place].1;
+                *kind = match (*kind, cell.as_ref().map(Cell::kind)) {
+                    (known, None) => known,
+                    (None, found) => found,
+                    (Some(known), Some(found)) if known == found => Some(known),
+                    (Some(Kind::Whole | Kind::Number), Some(Kind::Whole | Kind::Number)) => Some(Kind::Number),
+                    _ => Some(Kind::Text),
+                };
+            }
         }
-        let mut columns: Vec<(String, Option<Kind>)> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         // What all rows have comes first and in its order; what only some inputs have follows by name.
-        for (name, cell) in rows.iter().flatten() {
-            let place = *places.entry(name.clone()).or_insert_with(|| {
-                columns.push((name.clone(), None));
-                columns.len() - 1
-            });
-            let kind = &mut columns[place].1;
-            *kind = match (*kind, cell.as_ref().map(Cell::kind)) {
-                (known, None) => known,
-                (None, found) => found,
-                (Some(known), Some(found)) if known == found => Some(known),
-                (Some(Kind::Whole | Kind::Number), Some(Kind::Whole | Kind::Number)) => Some(Kind::Number),
-                _ => Some(Kind::Text),
-            };
-        }
-        columns[fixed..].sort_by(|one, other| one.0.cmp(&other.0));
+        found[fixed..].sort_by(|one, other| one.0.cmp(&other.0));
         // A column without any value tells nothing and has no type.
         let columns: Vec<Column> =
-            columns.into_iter().filter_map(|(name, kind)| Some(Column { name, kind: kind? })).collect();
-        let arranged = rows.into_iter().map(|row| {
-            let mut cells: BTreeMap<String, Option<Cell>> = row.into_iter().collect();
-            let mut cell = |column: &Column| Some(cells.remove(&column.name)??.into_kind(column.kind));
-            columns.iter().map(&mut cell).collect()
-        });
-        let rows = arranged.collect();
-        Table { columns, rows, splits }
+            found.into_iter().filter_map(|(name, kind)| Some(Column { name, kind: kind? })).collect();
+        let places = columns.iter().enumerate().map(|(place, column)| (column.name.clone(), place)).collect();
+        Table { columns, places, entries, files: Box::new(files) }
+    }
+
+    /// The cells of an entry, one a column.
+    fn cells(&self, number: usize) -> Vec<Option<Cell>> {
+        let mut cells = vec![None; self.columns.len()];
+        let entry = &self.entries[number];
+        for (name, cell) in row(entry, (self.files)(number, entry)) {
+            if let Some(place) = self.places.get(&*name) {
+                cells[*place] = cell.map(|cell| cell.into_kind(self.columns[*place].kind));
+            }
+        }
+        cells
+    }
+
+    /// The rows of one split, or of all.
+    fn rows<'b>(&'b self, split: Option<&'b str>) -> impl Iterator<Item = Vec<Option<Cell>>> + 'b {
+        let is_wanted = move |number: &usize| split.is_none_or(|split| *self.entries[*number].split == *split);
+        (0..self.entries.len()).filter(is_wanted).map(|number| self.cells(number))
     }
 
     /// Each row as a JSON object, in the order of the entries. Every one has every column, so that readers that look at a
     /// few know them all.
     pub fn objects(&self) -> impl Iterator<Item = serde_json::Map<String, Value>> {
-        self.rows.iter().map(|row| json::object(&self.columns, row))
+        self.rows(None).map(|row| json::object(&self.columns, row))
     }
 
-    /// The rows of one split as a file.
-    pub fn split(&self, split: &str, format: MetadataFormat) -> Vec<u8> {
-        let of_split = self.rows.iter().zip(&self.splits).filter(|(_, of)| *of == split).map(|(row, _)| row);
-        self.encode(&of_split.collect::<Vec<_>>(), format)
-    }
-
-    /// All rows as a file.
-    pub fn whole(&self, format: MetadataFormat) -> Vec<u8> {
-        self.encode(&self.rows.iter().collect::<Vec<_>>(), format)
-    }
-
-    fn encode(&self, rows: &[&Vec<Option<Cell>>], format: MetadataFormat) -> Vec<u8> {
+    /// Writes the rows of one split, or all.
+    pub fn write(&self, split: Option<&str>, format: MetadataFormat, file: &mut (impl Write + Send)) -> io::Result<()> {
+        let rows = self.rows(split);
         match format {
-            MetadataFormat::Jsonl => json::encode(&self.columns, rows),
-            MetadataFormat::Csv => csv::encode(&self.columns, rows),
-            MetadataFormat::Parquet => parquet::encode(&self.columns, rows),
+            MetadataFormat::Jsonl => json::write(&self.columns, rows, file),
+            MetadataFormat::Csv => csv::write(&self.columns, rows, file),
+            MetadataFormat::Parquet => parquet::write(&self.columns, rows, file),
         }
     }
 
     /// Whether readers take every column for the same type in every split. JSON lines and CSV do not say what a column
     /// is, so readers guess, and Hugging Face's refuses splits of different columns.
     pub fn check(&self, format: MetadataFormat) -> Result<(), PackageError> {
-        for (place, column) in self.columns.iter().enumerate() {
-            let mut guesses: BTreeMap<&str, Guess> = BTreeMap::new();
-            for (row, split) in self.rows.iter().zip(&self.splits) {
-                let cell = row[place].as_ref();
-                let guess = match format {
-                    MetadataFormat::Parquet => return Ok(()),
-                    MetadataFormat::Jsonl => json::guess(cell),
-                    MetadataFormat::Csv => csv::guess(cell),
-                };
-                let known = guesses.entry(split).or_insert(Guess::Nothing);
-                *known = known.with(guess, format);
+        let guess = match format {
+            MetadataFormat::Parquet => return Ok(()),
+            MetadataFormat::Jsonl => json::guess,
+            MetadataFormat::Csv => csv::guess,
+        };
+        let mut guesses: BTreeMap<&str, Vec<Guess>> = BTreeMap::new();
+        for (number, row) in self.rows(None).enumerate() {
+            let guess = row.iter().map(|cell| guess(cell.as_ref()));
+            match guesses.entry(&self.entries[number].split) {
+                btree_map::Entry::Vacant(first) => drop(first.insert(guess.collect())),
+                btree_map::Entry::Occupied(mut known) => {
+                    known.get_mut().iter_mut().zip(guess).for_each(|(known, guess)| *known = known.with(guess, format));
+                }
             }
-            let mut guesses = guesses.into_iter();
-            let Some((first, one)) = guesses.next() else { continue };
-            if let Some((second, other)) = guesses.find(|(_, guess)| *guess != one) {
+        }
+        let Some((first, ones)) = guesses.pop_first() else { return Ok(()) };
+        for (place, column) in self.columns.iter().enumerate() {
+            if let Some((second, others)) = guesses.iter().find(|(_, others)| others[place] != ones[place]) {
                 return Err(PackageError::Types {
                     column: column.name.clone(),
-                    one: one.words(),
+                    one: ones[place].words(),
                     first: first.to_owned(),
-                    other: other.words(),
-                    second: second.to_owned(),
+                    other: others[place].words(),
+                    second: (*second).to_owned(),
                 });
             }
         }

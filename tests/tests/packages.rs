@@ -10,7 +10,10 @@ use tonemill_tests::{Place, real, repository, sine};
 /// Takes that the shipped tones can be tried on in no time.
 const TAKES: usize = 8;
 
-/// Renders some takes at the job's rate through two of the shipped tones and one more.
+/// Files that are rendered: of each take one of each tone, and one more of the tone that draws.
+const FILES: usize = 5 * TAKES;
+
+/// Renders some takes at the job's rate through two of the shipped tones, a plain one and one that draws.
 fn render(place: &Place) {
     for take in 0..TAKES {
         let frequency = 110.0 * 1.1f64.powi(i32::try_from(take).unwrap());
@@ -19,8 +22,10 @@ fn render(place: &Place) {
     place.write("di/LICENSE", "SPDX-License-Identifier: CC0-1.0\n");
     let library = repository().join("presets/library/guitar");
     let job = format!(
-        "tonemill: 1\nseed: 425\ninputs: \"di/{{id}}.wav\"\ntones: [\"{0}/clean.yaml\", \"{0}/crunch.yaml\", {{ name: Plain, chain: [{{ gain: -6 dB }}] }}]\n\
-         output: {{ path: \"out/{{tone}}/{{id}}.flac\", bits: 24, length: match }}\n",
+        "tonemill: 1\nseed: 425\ninputs: \"di/{{id}}.wav\"\ndraws: 2\ntones:\n\
+         - \"{0}/clean.yaml\"\n- \"{0}/crunch.yaml\"\n- {{ name: Plain, chain: [{{ gain: -6 dB }}] }}\n\
+         - {{ name: Loose, chain: [{{ drive: {{ drive: {{ uniform: [3 dB, 12 dB] }} }} }}] }}\n\
+         output: {{ path: \"out/{{tone}}/{{id}}-{{draw}}.flac\", bits: 24, length: match }}\n",
         library.display()
     );
     place.write("job.yaml", job);
@@ -28,7 +33,7 @@ fn render(place: &Place) {
 }
 
 fn package(place: &Place, layout: &str, more: &[&str]) {
-    let split = ["--split", "train=0.5,valid=0.25,test=0.25", "--seed", "1"];
+    let split = ["--split", "train=0.5,valid=0.25,test=0.25", "--seed", "9"];
     let arguments = [&["package", "out", "--as", layout, "--to", layout], &split[..], more].concat();
     place.run(&arguments).expect(0).says(&["train: ", "Licences: CC0-1.0"]);
 }
@@ -74,7 +79,7 @@ fn check(place: &Place, splits: &Value, about: impl Fn(&Value) -> Value, sound: 
             assert_eq!(told["frames"], 24_000);
         }
     }
-    assert_eq!((seen.len(), groups.len()), (3 * TAKES, TAKES));
+    assert_eq!((seen.len(), groups.len()), (FILES, TAKES));
 }
 
 #[test]
@@ -90,6 +95,97 @@ fn the_datasets_package_loads_an_audiofolder_with_its_splits() {
         let row = &found[way]["train"][0];
         assert_eq!(row["licence"], "CC0-1.0");
         assert!(row["loudness_lufs"].is_number() && row["tone"].is_string(), "{row}");
+        for row in found[way].as_object().unwrap().values().flat_map(|rows| rows.as_array().unwrap()) {
+            drawn(row);
+        }
+    }
+}
+
+/// Fails unless a row tells what was drawn, and only where something was.
+fn drawn(row: &Value) {
+    let draws: Value = serde_json::from_str(row["draws"].as_str().unwrap()).unwrap();
+    if row["tone"] == "Loose" {
+        let value = draws[0]["value"].to_string();
+        assert!(value.contains(|c: char| c.is_ascii_digit()) && row["draw"].is_number(), "{row}");
+        assert_eq!(draws.as_array().unwrap().len(), 1, "{row}");
+        assert!(row["parameters"].as_str().unwrap().contains("drive/Drive"), "{row}");
+    } else {
+        assert!(draws == json!([]) && row["draw"].is_null(), "{row}");
+    }
+    assert_eq!(row["metadata_id"], row["input"], "{row}");
+    assert_eq!((&row["flags"], &row["output_gain_db"]), (&json!("[]"), &json!(0.0)), "{row}");
+}
+
+/// Lays a dry take and notes beside what was rendered, and puts them into the manifest as a job does that writes them.
+fn add_dry_takes_and_notes(place: &Place) -> BTreeMap<String, String> {
+    let mut lines = place.manifest("out/manifest.jsonl");
+    let hash = |name: &str| blake3::hash(&std::fs::read(place.path(name)).unwrap()).to_hex().to_string();
+    let mut dry = BTreeMap::new();
+    for line in &mut lines {
+        let path = line["path"].as_str().unwrap().to_owned();
+        let notes = format!("{}.mid", path.strip_suffix(".flac").unwrap());
+        // A note for every file, another in each.
+        place.write(&format!("out/{notes}"), format!("MThd of {path}"));
+        let change = json!({ "source_start": 0, "rate_in": 48_000, "rate_out": 48_000 });
+        line["annotations"] = json!([{
+            "path": notes, "source": "/midi/a.mid", "blake3": hash(&format!("out/{notes}")), "rewritten": false,
+            "change": change
+        }]);
+    }
+    for take in 0..TAKES {
+        let name = format!("dry/take{take}.wav");
+        // Not as the recording is, so that the two are told apart.
+        place.wav(&format!("out/{name}"), 48_000, &[sine(48_000, 100.0 + take as f64, 0.25, 24_000)]);
+        let of_take = |line: &&Value| line["tone"] == "Plain" && line["metadata"]["id"] == format!("take{take}");
+        let mut line = lines.iter().find(of_take).unwrap().clone();
+        dry.insert(line["take"].as_str().unwrap().to_owned(), hash(&format!("out/{name}")));
+        line.as_object_mut().unwrap().remove("tone");
+        line["path"] = json!(name);
+        line["devices"] = json!([]);
+        line["annotations"] = json!([]);
+        line["file"]["channels"] = json!(1);
+        line["file"]["blake3"] = json!(hash(&format!("out/{name}")));
+        lines.push(line);
+    }
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    place.write("out/manifest.jsonl", text);
+    dry
+}
+
+#[test]
+fn dry_takes_and_notes_that_a_job_wrote_reach_every_reader() {
+    let place = Place::new();
+    render(&place);
+    let dry = add_dry_takes_and_notes(&place);
+    let is_of_take = |row: &Value| {
+        drawn(row);
+        assert_eq!(row["dry_blake3"], dry[row["take"].as_str().unwrap()], "{row}");
+    };
+    package(&place, "audiofolder", &["--metadata", "parquet"]);
+    package(&place, "webdataset", &[]);
+    package(&place, "parquet", &[]);
+    if let Some(found) = read(&place, "audiofolder") {
+        for way in ["by_name", "by_card"] {
+            check(&place, &found[way], Value::clone, |row, kind| row[kind].clone());
+            found[way].as_object().unwrap().values().flat_map(|rows| rows.as_array().unwrap()).for_each(is_of_take);
+        }
+    }
+    if let Some(found) = read(&place, "webdataset") {
+        let sound = |row: &Value, kind: &str| row[if kind == "wet" { "wet.flac" } else { "dry.wav" }].clone();
+        check(&place, &found["samples"], |row| row["json"].clone(), sound);
+        for row in found["samples"].as_object().unwrap().values().flat_map(|rows| rows.as_array().unwrap()) {
+            is_of_take(&row["json"]);
+            assert!(row["mid"]["bytes"].as_u64().unwrap() > 8, "{row}");
+        }
+    }
+    if let Some(found) = read(&place, "parquet") {
+        for row in found["rows"].as_array().unwrap() {
+            is_of_take(row);
+            let notes: Value = serde_json::from_str(row["annotations"].as_str().unwrap()).unwrap();
+            let notes =
+                std::fs::read_to_string(place.path(&format!("parquet/{}", notes[0].as_str().unwrap()))).unwrap();
+            assert_eq!(notes, format!("MThd of {}.flac", row["id"].as_str().unwrap().replacen('-', "/", 1)), "{row}");
+        }
     }
 }
 
@@ -140,7 +236,7 @@ fn the_webdataset_and_datasets_packages_read_every_sample_of_every_shard() {
     let found = &read["samples"];
     // Hugging Face makes columns of what is in the first samples, which are all of one tone.
     let rows: u64 = read["rows"].as_object().unwrap().values().map(|rows| rows.as_u64().unwrap()).sum();
-    assert_eq!(rows, 3 * TAKES as u64, "{}", read["rows"]);
+    assert_eq!(rows, FILES as u64, "{}", read["rows"]);
     check(
         &place,
         found,
@@ -201,7 +297,9 @@ fn egdb_takes_flac_apart_into_wav_and_leaves_the_render_as_it_was() {
     let before = place.sound_files("out");
     package(&place, "egdb", &[]);
     let files = place.sound_files("egdb");
-    for name in ["audio_DI/take0.wav", "audio_Plain/take7.wav", "README.md", "licences/assets.jsonl"] {
+    for name in
+        ["audio_DI/take0.wav", "audio_Plain/take7.wav", "audio_Loose-1/take3.wav", "README.md", "licences/assets.jsonl"]
+    {
         assert!(files.contains_key(Path::new(name)), "{name}: {:?}", files.keys());
     }
     assert_eq!(place.sound_files("out"), before);
@@ -253,6 +351,12 @@ fn each_mistake_is_told_once_and_leaves_nothing() {
         (&["out", "--as", "folders", "--to", "set", "--licence-allow", "MIT"], "take0.wav (input): CC0-1.0"),
         (&["out", "--as", "webdataset", "--to", "set", "--shard-size", "big"], "\"big\" is no size"),
         (&["out", "--as", "zip", "--to", "set"], "possible values"),
+        (
+            &["out", "--as", "egdb", "--to", "set", "--template", "{key}"],
+            "egdb takes no template (--template): only folders",
+        ),
+        (&["out", "--as", "folders", "--to", "set", "--metadata", "jsonl"], "only audiofolder does"),
+        (&["out", "--as", "audiofolder", "--to", "set", "--shard-size", "1GB"], "only webdataset does"),
         (&["out", "--as", "slakh", "--to", "set"], "deliver: [mix, stems]"),
     ] {
         let arguments = [&["package"], arguments].concat();
@@ -260,9 +364,9 @@ fn each_mistake_is_told_once_and_leaves_nothing() {
         assert_eq!(ran.out, "");
         assert!(!place.path("set").exists() && !place.path("set.partial").exists(), "{words}");
     }
-    std::fs::write(place.path("out/Plain/take3.flac"), "other").unwrap();
+    std::fs::write(place.path("out/Plain/take3-000.flac"), "other").unwrap();
     let ran = place.run(&["package", "out", "--as", "folders", "--to", "set"]).expect(2);
-    assert!(ran.err.contains("out/Plain/take3.flac: its content has changed"), "{}", ran.err);
+    assert!(ran.err.contains("out/Plain/take3-000.flac: its content has changed"), "{}", ran.err);
     assert!(!ran.err.contains("take4"), "{}", ran.err);
 }
 

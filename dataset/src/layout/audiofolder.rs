@@ -11,16 +11,16 @@ pub(super) fn write(set: &DataSet, format: MetadataFormat, stage: &mut Stage) ->
     for entry in &set.entries {
         let split = &entry.split;
         let wet = stage.sound(&format!("{split}/wet/{}", entry.key), &entry.wet)?;
-        let dry = match (&entry.dry, &entry.dry_key) {
-            (Some(dry), Some(key)) => Some(stage.sound(&format!("{split}/dry/{key}"), dry)?),
-            _ => None,
+        let dry = match &entry.dry {
+            Some(dry) => Some(stage.sound(&format!("{split}/dry/{}", entry.clip), dry)?),
+            None => None,
         };
         placed.push(Placed { wet, dry, annotations: annotations(entry, &format!("{split}/annotations"), stage)? });
     }
     let table = table(set, &placed, |entry, placed| placed.columns_in(&format!("{}/", entry.split)));
     table.check(format)?;
     for split in splits(set) {
-        stage.bytes(&format!("{split}/metadata.{}", format.word()), &table.split(split, format))?;
+        stage.write(&format!("{split}/metadata.{}", format.word()), |file| table.write(Some(split), format, file))?;
     }
     Ok(())
 }

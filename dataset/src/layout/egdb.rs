@@ -28,7 +28,7 @@ pub(super) fn write(set: &DataSet, stage: &mut Stage) -> Result<Vec<String>, Pac
     let mut lists: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     let mut unlabelled = BTreeSet::new();
     for entry in &clips {
-        let clip = entry.dry_key.clone().unwrap_or_else(|| key_of(&entry.input));
+        let clip = entry.clip.to_string();
         let tone = tone(entry);
         // EGDB has one file of each clip and tone. Several draws of a tone are as many tones.
         let folder = match entry.draw {

@@ -42,9 +42,9 @@ pub(super) fn write(
     let mut placed = Vec::with_capacity(set.entries.len());
     for entry in &set.entries {
         let wet = stage.sound(&fill(entry, "wet", &entry.key)?, &entry.wet)?;
-        let dry = match (&entry.dry, &entry.dry_key) {
-            (Some(dry), Some(key)) => Some(stage.sound(&fill(entry, "dry", key)?, dry)?),
-            _ => None,
+        let dry = match &entry.dry {
+            Some(dry) => Some(stage.sound(&fill(entry, "dry", &entry.clip)?, dry)?),
+            None => None,
         };
         placed.push(Placed { wet, dry, annotations: annotations(entry, "annotations", stage)? });
     }
@@ -53,7 +53,7 @@ pub(super) fn write(
 
 fn values(entry: &Entry, kind: &str, key: &str) -> BTreeMap<String, String> {
     let mut values: BTreeMap<String, String> = BTreeMap::new();
-    for (name, value) in &entry.metadata {
+    for (name, value) in entry.metadata.iter() {
         let text = match value {
             Value::Null => continue,
             Value::String(text) => text.clone(),
@@ -62,13 +62,13 @@ fn values(entry: &Entry, kind: &str, key: &str) -> BTreeMap<String, String> {
         values.insert(name.clone(), text);
     }
     let own = [
-        Some(entry.split.clone()),
+        Some(entry.split.to_string()),
         Some(kind.to_owned()),
         Some(key.to_owned()),
-        Some(entry.input.clone()),
-        entry.tone.clone(),
+        Some(entry.input.to_string()),
+        entry.tone.as_deref().map(str::to_owned),
         entry.draw.map(|draw| draw.to_string()),
-        Some(entry.group.clone()),
+        Some(entry.group.to_string()),
         Some(entry.delivered()),
     ];
     values.extend(NAMES.iter().zip(own).filter_map(|(name, value)| Some(((*name).to_owned(), value?))));

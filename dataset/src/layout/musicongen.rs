@@ -80,13 +80,13 @@ fn tags(entry: &Entry, path: &str) -> Value {
     };
     let bpm = entry.metadata.get("bpm").filter(|bpm| bpm.is_number()).cloned().unwrap_or_else(|| text("bpm").into());
     let moods = entry.metadata.get("moods").filter(|moods| moods.is_array()).cloned().unwrap_or_else(|| json!([]));
-    let tone = entry.tone.clone().unwrap_or_default();
+    let tone = entry.tone.as_deref().unwrap_or_default();
     json!({
         "key": text("key"),
         "artist": text("artist"),
         "sample_rate": entry.wet.shape.sample_rate.0,
         "file_extension": "wav",
-        "description": or("description", &tone),
+        "description": or("description", tone),
         "keywords": text("keywords"),
         "duration": entry.wet.seconds(),
         "bpm": bpm,

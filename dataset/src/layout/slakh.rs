@@ -33,7 +33,7 @@ pub(super) fn write(set: &DataSet, stage: &mut Stage) -> Result<Vec<String>, Pac
         };
         let song = &set.entries[mix];
         // Slakh's folders are train, validation and test.
-        let split = if song.split == "valid" { "validation" } else { &song.split };
+        let split = if &*song.split == "valid" { "validation" } else { &*song.split };
         let folder = format!("{split}/Track{number:05}");
         placed[mix].wet = stage.sound(&format!("{folder}/mix"), &song.wet)?;
         let midi: Vec<_> =
@@ -74,16 +74,15 @@ fn stem(entry: &Entry) -> Option<&str> {
 
 fn head(song: &Entry) -> String {
     let uuid = Value::from(song.task.get(..32).unwrap_or(&song.task));
-    let name = Value::from(song.label.as_str());
+    let name = Value::from(&*song.label);
     // JSON's texts are YAML's.
     format!("UUID: {uuid}\naudio_dir: stems\nmidi_dir: MIDI\nname: {name}\nnormalized: false\nstems:\n")
 }
 
 fn describe(yaml: &mut String, id: &str, entry: &Entry) {
     let name = stem(entry).unwrap_or_default();
-    let of_stem = |place: &str| place == name;
-    let instrument = entry.devices.iter().find(|d| of_stem(&d.place) && d.info.instrument);
-    let plugin = instrument.map_or(Value::Null, |device| Value::from(device.info.name.as_str()));
+    let instrument = entry.devices.instruments.iter().find(|(place, _)| place == name);
+    let plugin = instrument.map_or(Value::Null, |(_, plugin)| Value::from(plugin.as_str()));
     let loudness = entry.measured.loudness_lufs.map_or(Value::Null, Value::from);
     let fields = [
         ("audio_rendered", Value::Bool(true)),

@@ -6,8 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::{Placed, index};
 use crate::entry::{Entry, extension, key_of};
 use crate::error::PackageError;
@@ -28,8 +26,8 @@ pub(super) fn write(set: &DataSet, stage: &mut Stage) -> Result<Vec<String>, Pac
     let mut placed = Vec::with_capacity(set.entries.len());
     let mut settings: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for entry in &set.entries {
-        let (Some(tone), Some(dry), Some(clip)) = (&entry.tone, &entry.dry, &entry.dry_key) else { continue };
-        let part = if entry.split == TEST { "test" } else { "trainval" };
+        let (Some(tone), Some(dry), clip) = (&entry.tone, &entry.dry, &entry.clip) else { continue };
+        let part = if &*entry.split == TEST { "test" } else { "trainval" };
         // `dry` is where the inputs lie.
         let tone = if tone.eq_ignore_ascii_case("dry") { "dry-tone".to_owned() } else { key_of(tone) };
         let controls = format!("D{}", entry.draw.unwrap_or(0));
@@ -41,7 +39,7 @@ pub(super) fn write(set: &DataSet, stage: &mut Stage) -> Result<Vec<String>, Pac
             stage.file(&name, &attached.path, &attached.blake3)?;
             annotations.push(name);
         }
-        let parameters = Value::Object(entry.parameters()).to_string();
+        let parameters = entry.devices.parameters.clone();
         settings.entry(tone).or_default().entry(controls).or_default().insert(parameters);
         placed.push(Placed { wet, dry: Some(dry), annotations });
     }

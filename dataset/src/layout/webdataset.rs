@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tar::{Builder, EntryType, Header};
@@ -31,7 +32,7 @@ struct Part {
 }
 
 enum Content {
-    File(PathBuf),
+    File(Arc<Path>),
     Bytes(Vec<u8>),
 }
 
@@ -48,10 +49,9 @@ impl Part {
 }
 
 pub(super) fn write(set: &DataSet, size: ByteSize, stage: &mut Stage) -> Result<(), PackageError> {
-    let table = Table::new(set.entries.iter().map(|entry| (entry, Vec::new())));
-    let rows: Vec<_> = table.objects().collect();
+    let table = Table::new(&set.entries, |_, _| Vec::new());
     for split in splits(set) {
-        let of_split = set.entries.iter().zip(&rows).filter(|(entry, _)| entry.split == split);
+        let of_split = set.entries.iter().zip(table.objects()).filter(|(entry, _)| &*entry.split == split);
         let mut shard = Vec::new();
         // A tar file ends with two empty blocks.
         let (mut number, mut room) = (0, 2 * BLOCK);
@@ -76,10 +76,10 @@ fn write_shard(split: &str, number: u32, parts: Vec<Part>, stage: &mut Stage) ->
 }
 
 /// The files of one sample, in the order of their names.
-fn sample(entry: &Entry, row: &serde_json::Map<String, Value>) -> Result<Vec<Part>, PackageError> {
+fn sample(entry: &Entry, row: serde_json::Map<String, Value>) -> Result<Vec<Part>, PackageError> {
     let mut parts = Vec::new();
-    let mut file = |name: String, path: &PathBuf| {
-        let system = |source| PackageError::System { doing: "look at", path: path.clone(), source };
+    let mut file = |name: String, path: &Arc<Path>| {
+        let system = |source| PackageError::System { doing: "look at", path: path.to_path_buf(), source };
         let bytes = path.metadata().map_err(system)?.len();
         parts.push(Part { name, bytes, content: Content::File(path.clone()) });
         Ok::<(), PackageError>(())
@@ -99,7 +99,7 @@ fn sample(entry: &Entry, row: &serde_json::Map<String, Value>) -> Result<Vec<Par
     }
     // As in the tables of other layouts, settings are one text: readers that make columns of a sample, as Hugging Face's
     // does, refuse those with other names in every tone.
-    let bytes = Value::Object(row.clone()).to_string().into_bytes();
+    let bytes = Value::Object(row).to_string().into_bytes();
     parts.push(Part { name: format!("{key}.json"), bytes: bytes.len() as u64, content: Content::Bytes(bytes) });
     parts.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(parts)

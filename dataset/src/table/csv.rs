@@ -1,20 +1,23 @@
 //! A table as comma-separated values (RFC 4180), with a head line.
 
+use std::io::{self, Write};
+
 use serde_json::Value;
 
 use super::{Cell, Column, Guess};
 
-pub(super) fn encode(columns: &[Column], rows: &[&Vec<Option<Cell>>]) -> Vec<u8> {
-    let mut text = String::new();
+pub(super) fn write(
+    columns: &[Column],
+    rows: impl Iterator<Item = Vec<Option<Cell>>>,
+    file: &mut impl Write,
+) -> io::Result<()> {
     let head: Vec<String> = columns.iter().map(|column| quoted(&column.name)).collect();
-    text += &head.join(",");
-    text.push('\n');
+    writeln!(file, "{}", head.join(","))?;
     for row in rows {
         let fields: Vec<String> = row.iter().map(|cell| cell.as_ref().map_or_else(String::new, field)).collect();
-        text += &fields.join(",");
-        text.push('\n');
+        writeln!(file, "{}", fields.join(","))?;
     }
-    text.into_bytes()
+    Ok(())
 }
 
 fn field(cell: &Cell) -> String {

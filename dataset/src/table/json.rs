@@ -1,22 +1,25 @@
 //! A table as JSON lines.
 
+use std::io::{self, Write};
+
 use serde_json::Value;
 
 use super::{Cell, Column, Guess};
 
-pub(super) fn encode(columns: &[Column], rows: &[&Vec<Option<Cell>>]) -> Vec<u8> {
-    let mut bytes = Vec::new();
+pub(super) fn write(
+    columns: &[Column],
+    rows: impl Iterator<Item = Vec<Option<Cell>>>,
+    file: &mut impl Write,
+) -> io::Result<()> {
     for row in rows {
-        bytes.extend(Value::from(object(columns, row)).to_string().into_bytes());
-        bytes.push(b'\n');
+        writeln!(file, "{}", Value::from(object(columns, row)))?;
     }
-    bytes
+    Ok(())
 }
 
 /// A row as an object; what has no value is `null`.
-pub(super) fn object(columns: &[Column], row: &[Option<Cell>]) -> serde_json::Map<String, Value> {
-    let cell =
-        |(column, cell): (&Column, &Option<Cell>)| (column.name.clone(), cell.clone().map_or(Value::Null, Value::from));
+pub(super) fn object(columns: &[Column], row: Vec<Option<Cell>>) -> serde_json::Map<String, Value> {
+    let cell = |(column, cell): (&Column, Option<Cell>)| (column.name.clone(), cell.map_or(Value::Null, Value::from));
     columns.iter().zip(row).map(cell).collect()
 }
 

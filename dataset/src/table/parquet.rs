@@ -1,5 +1,6 @@
 //! A table as Parquet: optional columns, uncompressed, in row groups of bounded size.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as Physical};
@@ -14,18 +15,30 @@ use super::{Cell, Column, Kind};
 /// Rows of a group: what a reader holds at once.
 const GROUP: usize = 10_000;
 
-pub(super) fn encode(columns: &[Column], rows: &[&Vec<Option<Cell>>]) -> Vec<u8> {
-    try_encode(columns, rows).expect("plain columns fit their schema, and memory takes what is written")
+pub(super) fn write(
+    columns: &[Column],
+    rows: impl Iterator<Item = Vec<Option<Cell>>>,
+    file: &mut (impl Write + Send),
+) -> io::Result<()> {
+    // Plain columns fit their schema, so what fails is the file.
+    try_write(columns, rows, file).map_err(io::Error::other)
 }
 
-fn try_encode(columns: &[Column], rows: &[&Vec<Option<Cell>>]) -> Result<Vec<u8>, ParquetError> {
+fn try_write(
+    columns: &[Column],
+    mut rows: impl Iterator<Item = Vec<Option<Cell>>>,
+    file: &mut (impl Write + Send),
+) -> Result<(), ParquetError> {
     let fields = columns.iter().map(|column| field(column).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
     let schema = Arc::new(Type::group_type_builder("schema").with_fields(fields).build()?);
     // The crate would name its own version, which is none of the data's.
     let properties = WriterProperties::builder().set_created_by(jobs::ENGINE.to_owned()).build();
-    let mut bytes = Vec::new();
-    let mut writer = SerializedFileWriter::new(&mut bytes, schema, Arc::new(properties))?;
-    for group in rows.chunks(GROUP) {
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
+    loop {
+        let group: Vec<_> = rows.by_ref().take(GROUP).collect();
+        if group.is_empty() {
+            break;
+        }
         let mut group_writer = writer.next_row_group()?;
         for (place, column) in columns.iter().enumerate() {
             let cells = || group.iter().map(|row| row[place].as_ref());
@@ -54,7 +67,7 @@ fn try_encode(columns: &[Column], rows: &[&Vec<Option<Cell>>]) -> Result<Vec<u8>
         group_writer.close()?;
     }
     writer.close()?;
-    Ok(bytes)
+    Ok(())
 }
 
 fn field(column: &Column) -> Result<Type, ParquetError> {
