@@ -47,8 +47,11 @@ struct Combination {
     device: usize,
     channels: Option<usize>,
     /// The files that it has, where some of them are drawn.
-    files: Option<(BTreeMap<String, Asset>, Option<PathBuf>, Option<PathBuf>)>,
+    files: Option<DeviceFiles>,
 }
+
+/// Assets, state and preset of a device.
+type DeviceFiles = (BTreeMap<String, Asset>, Option<PathBuf>, Option<PathBuf>);
 
 /// A device with its settings examined, but for those that are drawn.
 struct Settled {

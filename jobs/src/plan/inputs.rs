@@ -24,7 +24,7 @@ use score::segment::Segment;
 
 use super::build::Builder;
 use super::limited::Limited;
-use crate::file::{ChannelChoice, Cut, InputForm, Recordings, TonesForm};
+use crate::file::{AnnotationPlace, ChannelChoice, Cut, InputForm, Recordings, TonesForm};
 use crate::paths;
 use crate::task::{ChannelPick, Facts, Source, Take, TakeNoise, TimeChange};
 use facts::{MOST_FACT, drawable, is_long, sidecar, text_of, texts};
@@ -440,12 +440,15 @@ impl Group<'_> {
         parts: &[(Option<usize>, Segment)],
     ) {
         let form = self.form;
+        // What is written nowhere need not be there.
+        let off = builder.rules().is_some_and(|rules| rules.annotations == AnnotationPlace::Off);
+        let annotations = if off { &[] } else { form.annotations.as_slice() };
         let (mut facts, mut texts) = (facts.clone(), texts.clone());
         if let Some(channel) = &channel {
             facts.insert("channel".to_owned(), channel.clone().into());
             texts.insert("channel".to_owned(), channel.clone());
         }
-        let Some(notes) = notes::find(builder, &form.annotations, recording, &texts, self.told) else { return };
+        let Some(notes) = notes::find(builder, annotations, recording, &texts, self.told) else { return };
         texts.retain(|name, _| self.known.wanted.contains(name));
         let of_channel = match (&channel, pick) {
             (None, _) | (_, ChannelPick::All) => String::new(),
@@ -460,7 +463,7 @@ impl Group<'_> {
             let all = part.start == 0 && part.frames == recording.shape.frames;
             let segment = Some(*part).filter(|_| !all);
             let change = notes::change(recording, segment, rate_out);
-            notes::check(builder, &form.annotations, &notes, &change, &mut self.known.checked, self.told);
+            notes::check(builder, annotations, &notes, &change, &mut self.known.checked, self.told);
             let mut of_part = of_channel.clone();
             let (mut facts, mut metadata, mut fills) = (shared.clone(), metadata.clone(), fills.clone());
             if let Some(number) = number {

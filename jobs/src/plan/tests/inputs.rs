@@ -147,6 +147,9 @@ fn parts_of_beats_and_bars_begin_where_the_annotation_says() {
     };
     let bars = of("bars: 1").unwrap();
     assert_eq!(segments(&bars)[..3], [Some((0, 12_000)), Some((12_000, 12_000)), Some((24_000, 12_000))]);
+    let group = format!("{FILES}, trim: true, segments: {{ bars: 1, of: 'beats/{{id}}.txt' }}");
+    let trimmed = bench.plan(&job(&group, "'{id}-{segment}.wav'")).unwrap();
+    assert_eq!(segments(&trimmed)[..2], [Some((12_000, 12_000)), Some((24_000, 12_000))], "the first is cut into");
     assert_eq!(of("beats: 3").unwrap().tasks.len(), 3, "two in a, of which each has three beats, and one in b");
     bench.write("beats/b.txt", "0.0\n0.125\n0.25\n");
     assert_eq!(
@@ -251,6 +254,9 @@ fn what_cannot_follow_a_part_is_told_before_anything_renders() {
     ["a", "b"].iter().for_each(|id| bench.write(&format!("tabs/{id}.gp5"), "FICHIER GUITAR PRO v5.00"));
     let group = format!("{FILES}, annotations: 'tabs/{{id}}.gp5'");
     assert!(bench.plan(&job(&group, "'{id}.wav'")).is_ok(), "whole takes have copies");
+    let parts = format!("{group}, segments: {{ length: 100 ms }}");
+    let off = bench.plan(&job(&parts, "'{id}-{segment}.wav', annotations: off")).unwrap();
+    assert!(off.tasks.iter().all(|task| task.annotations.is_empty()));
     let told =
         bench.plan(&job(&format!("{group}, segments: {{ length: 100 ms }}"), "'{id}-{segment}.wav'")).unwrap_err();
     let lines: Vec<&str> = told.lines().collect();
@@ -312,6 +318,16 @@ fn every_mistake_of_inputs_names_the_recording_and_the_file() {
             "job.yaml:5:17: nothing fills {take} in the path for di:di/b.wav. Say take of every recording, as a text or a number.",
         ),
         (
+            "files: 'di/{id}.wav', metadata: 'segment.json', segments: { length: 1 s }",
+            "'{id}-{segment}.wav'",
+            "job.yaml:3:11: segment is known of di/a.wav already, and segments gives it. Give the column, capture or field another name than segment.",
+        ),
+        (
+            "files: 'di/{id}.wav', metadata: 'long.json'",
+            "'{id}.wav'",
+            "job.yaml:3:11: what is known of di/a.wav as notes has more than 16384 bytes. It would stand beside every file.",
+        ),
+        (
             "list: named.csv",
             "'{name}.wav'",
             "job.yaml:5:17: {name} in the path is a placeholder of its own, and known of recordings too. Give the column or field another name.",
@@ -335,6 +351,8 @@ fn every_mistake_of_inputs_names_the_recording_and_the_file() {
         let bench = bench();
         bench.wav("other/a.wav", 1, 10);
         bench.write("list.json", "[1]");
+        bench.write("segment.json", "{\"segment\": 3}");
+        bench.write("long.json", &format!("{{\"notes\": [{}1]}}", "60, ".repeat(6_000)));
         bench.write("bad.json", "{ \"a\":\n}");
         bench.write("missing.csv", "file\ndi/c.wav\n");
         bench.write("twice.jsonl", "{\"file\": \"di/a.wav\"}\n\n{\"file\": \"./di/../di/a.wav\"}\n");
@@ -404,4 +422,24 @@ fn a_segment_that_is_padded_lasts_beyond_its_recording() {
     assert_eq!(segments(&plan), [Some((0, 36_000)), Some((36_000, 36_000)), Some((0, 36_000))]);
     let part = Segment { start: 36_000, frames: 36_000 };
     assert_eq!(take(&plan.tasks[1]).segment, Some(part));
+}
+
+#[test]
+fn the_shipped_list_gives_takes_with_their_chords() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let bench = Bench::new();
+    for file in ["data/takes.csv", "data/guitar.flac", "data/guitar.lab"] {
+        bench.write_bytes(file, &std::fs::read(examples.join(file)).unwrap());
+    }
+    let text = std::fs::read_to_string(examples.join("takes.yaml")).unwrap();
+    let plan = bench.plan(&text.replace("../../presets/library/guitar/clean.yaml", "gain")).unwrap();
+    let parts = [0, 1, 2, 3].map(|n| Some((n * 88_200, 88_200)));
+    assert_eq!(
+        (segments(&plan), outputs(&bench, &plan)[3].as_str()),
+        (parts.into(), "out/takes/gain/anna/guitar-003.flac")
+    );
+    assert_eq!(takes(&plan)[1], "di:guitar.flac#mono@88200+88200");
+    let annotation = &plan.tasks[1].annotations[0];
+    assert_eq!(bench.below(&annotation.path), "out/takes/gain/anna/guitar-001.lab");
+    assert_eq!(plan.header.warnings, [""; 0]);
 }
