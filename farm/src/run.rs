@@ -268,9 +268,8 @@ impl Doing<'_> {
     /// Removes what broken-off attempts have left under temporary names. No worker is left that could write there.
     fn remove_half_files(&mut self) {
         let mut problems = Vec::new();
-        let paths =
-            self.supervisor.unfinished_tasks().flat_map(|task| task.paths().map(Path::to_owned).collect::<Vec<_>>());
-        for partial in paths.map(|path| jobs::task::partial_path(&path)) {
+        let partials = self.supervisor.unfinished_tasks().flat_map(|task| task.partial_paths().collect::<Vec<_>>());
+        for partial in partials {
             match std::fs::remove_file(&partial) {
                 Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                     problems.push(format!("the half-written {} cannot be removed: {error}", partial.display()));

@@ -55,6 +55,19 @@ impl Task {
         let outputs = self.outputs.iter().map(|output| &output.path);
         outputs.chain(self.annotations.iter().map(|annotation| &annotation.path)).map(PathBuf::as_path)
     }
+
+    /// The temporary names of all that it writes.
+    pub fn partial_paths(&self) -> impl Iterator<Item = PathBuf> {
+        let outputs = self.outputs.iter().map(|output| partial_path(&output.path));
+        outputs.chain(self.annotations.iter().map(|annotation| self.annotation_partial(&annotation.path)))
+    }
+
+    /// The temporary name of an annotation. Tasks of one take may write it to one path, and do so at once.
+    pub fn annotation_partial(&self, path: &std::path::Path) -> PathBuf {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}", self.number));
+        partial_path(&path.with_file_name(name))
+    }
 }
 
 /// Rate and block size: part of a render's identity, since some plugins sound different under another block size.

@@ -4,7 +4,7 @@ use std::fs;
 
 use jobs::manifest::AnnotationRecord;
 use jobs::message::Phase;
-use jobs::task::{Annotation, Checks};
+use jobs::task::{Annotation, Task};
 use score::annotation::{self, Carried};
 
 use crate::build::{BuildError, refusal};
@@ -32,15 +32,17 @@ pub(crate) fn carry(annotations: &[Annotation]) -> Result<Vec<Content>, BuildErr
 
 /// Writes each annotation, whole and lastingly, beside the files that it describes: in quarantine too.
 pub(crate) fn publish(
-    annotations: &[Annotation],
+    task: &Task,
     contents: Vec<Content>,
     in_quarantine: bool,
-    checks: &Checks,
 ) -> Result<Vec<AnnotationRecord>, PublishError> {
-    let root = checks.output_root.as_ref().filter(|_| in_quarantine);
+    let root = task.checks.output_root.as_ref().filter(|_| in_quarantine);
     let written = |(annotation, Content { bytes, rewritten }): (&Annotation, Content)| {
         let path = root.map_or_else(|| annotation.path.clone(), |root| root.quarantined(&annotation.path));
-        publish::bytes_named(&annotation.path, &path, &bytes)?;
+        // Other tasks of the take may have written it; what stands already is not written again.
+        if !fs::read(&path).is_ok_and(|stands| stands == bytes) {
+            publish::bytes_named(&task.annotation_partial(&annotation.path), &path, &bytes)?;
+        }
         Ok(AnnotationRecord {
             path,
             source: annotation.source.clone(),
@@ -49,5 +51,5 @@ pub(crate) fn publish(
             change: annotation.change,
         })
     };
-    annotations.iter().zip(contents).map(written).collect()
+    task.annotations.iter().zip(contents).map(written).collect()
 }

@@ -305,13 +305,13 @@ impl Stream for Kept {
     }
 }
 
-/// Writes bytes beside `path`, and names them `lies` once they are on the disk. Where anything fails, nothing is left behind.
-pub(crate) fn bytes_named(path: &Path, lies: &Path, bytes: &[u8]) -> Result<(), PublishError> {
-    folder(path)?;
+/// Writes bytes under a temporary name, and names them `lies` once they are on the disk. Where anything fails, nothing is
+/// left behind.
+pub(crate) fn bytes_named(partial: &Path, lies: &Path, bytes: &[u8]) -> Result<(), PublishError> {
+    folder(partial)?;
     folder(lies)?;
-    let partial = jobs::task::partial_path(path);
-    let written = whole::complete(&partial, |file| file.write_all(bytes)).and_then(|()| whole::name(&partial, lies));
-    system("write", lies, written.inspect_err(|_| give_up(&partial)))
+    let written = whole::complete(partial, |file| file.write_all(bytes)).and_then(|()| whole::name(partial, lies));
+    system("write", lies, written.inspect_err(|_| give_up(partial)))
 }
 
 /// Writes bytes as a file. What stands under that name is replaced; where writing fails, nothing is left behind.

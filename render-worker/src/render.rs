@@ -125,7 +125,7 @@ fn attempt(
         };
         let done = flagged::publish(task, complete, &mut notes).map_err(publish_failure)?;
         let in_quarantine = !done.is_empty() && done.iter().all(|file| file.quarantined);
-        let records = annotations::publish(&task.annotations, carried, in_quarantine, &task.checks);
+        let records = annotations::publish(task, carried, in_quarantine);
         Ok::<_, Stop>((done, records.map_err(publish_failure)?, notes))
     });
     files.into_iter().for_each(Unfinished::discard);
