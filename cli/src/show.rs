@@ -2,7 +2,7 @@
 
 mod flags;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -32,6 +32,9 @@ pub(crate) struct Show {
     /// Seconds of audio that were written, each task's longest file once.
     audio_seconds: f64,
     flagged: Flagged,
+    /// Warnings that were told, and how often one of them came again.
+    warned: HashSet<String>,
+    warned_again: usize,
     /// Frames a second that all tasks render at.
     rate: f64,
     /// How far each running task is, in steps.
@@ -53,6 +56,8 @@ impl Show {
             bytes: 0,
             audio_seconds: 0.0,
             flagged: Flagged::default(),
+            warned: HashSet::new(),
+            warned_again: 0,
             rate: left.get(0).audio.sample_rate.hz(),
             running: HashMap::new(),
         }
@@ -126,7 +131,12 @@ impl Show {
             ));
         }
         for warning in &rendered.warnings {
-            self.line(&format!("warning: {label}: {warning}"));
+            // What was told of one file of a data set need not be told of all others; the manifest has it of each.
+            if self.warned.insert(warning.clone()) {
+                self.line(&format!("warning: {label}: {warning}"));
+            } else {
+                self.warned_again += 1;
+            }
         }
     }
 
@@ -175,6 +185,10 @@ impl Show {
         }
         if let Some(words) = self.flagged.words() {
             eprintln!("{words}");
+        }
+        if self.warned_again > 0 {
+            let again = count(self.warned_again, "further time");
+            eprintln!("Warnings came {again} with the same words; the manifest has them of each file.");
         }
         eprintln!("Manifest: {}", manifest.display());
         if let Some(reason) = &summary.stopped {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::build::{Beside, Builder};
-use super::inputs::Input;
+use super::inputs::{self, Input};
 use super::outputs;
+use super::sources::Sources;
 use crate::file::FileRules;
 use crate::task::{Checks, Deliver, Facts, Item, Length, Render, ToneRender};
 
@@ -32,6 +33,12 @@ pub(super) fn plan(builder: &mut Builder<'_>, rules: &FileRules, input: &Input) 
     let Some(output) = outputs::output(rules, length, &builder.base, &values, Deliver::Mix, &builder.collector) else {
         return;
     };
+    let Some(annotations) = inputs::beside(builder, &input.notes, &input.change, &output, &values) else { return };
+    let mut sources = Sources::default();
+    sources.add(input.recording.source.clone());
+    if !annotations.is_empty() {
+        input.notes.iter().for_each(|note| sources.add(note.source.clone()));
+    }
     let item = Item {
         take: input.text(),
         source_group: input.source_group.to_string(),
@@ -44,12 +51,12 @@ pub(super) fn plan(builder: &mut Builder<'_>, rules: &FileRules, input: &Input) 
     let label = format!("{}, {DRY}", input.label);
     let beside = Beside {
         item: Some(item),
+        annotations,
         checks: checks(&builder.job.checks),
         frames: input.frames(builder.audio().sample_rate),
-        channels: input.channels() as u16,
-        ..Beside::default()
+        channels: u16::try_from(input.channels()).unwrap_or(u16::MAX),
     };
-    builder.task(label, render, vec![output], vec![input.recording.source.clone()], beside);
+    builder.task(label, render, vec![output], sources.into_vec(), beside);
 }
 
 /// What is looked at in a dry take: not how far it is from itself.
