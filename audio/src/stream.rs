@@ -89,6 +89,8 @@ pub enum ChannelPick {
     Mid,
     /// One: half the difference of the first two, silent where there is only one.
     Side,
+    /// One: that of this number, from 0; silent where there is none.
+    Channel(u16),
 }
 
 impl ChannelPick {
@@ -130,6 +132,10 @@ impl ChannelPick {
             }
             ChannelPick::Mid => halves(into.channel_mut(0), 1.0),
             ChannelPick::Side => halves(into.channel_mut(0), -1.0),
+            ChannelPick::Channel(number) => match whole.channels().nth(usize::from(number)) {
+                Some(channel) => into.channel_mut(0).copy_from_slice(channel),
+                None => into.channel_mut(0).fill(0.0),
+            },
         }
     }
 }
@@ -200,6 +206,9 @@ mod tests {
             (mono(), ChannelPick::Mid, vec![vec![1.0, 0.3]]),
             (mono(), ChannelPick::Side, vec![vec![0.0, 0.0]]),
             (three(), ChannelPick::Mono, vec![vec![0.3]]),
+            (stereo(), ChannelPick::Channel(0), vec![vec![1.0, 0.5]]),
+            (stereo(), ChannelPick::Channel(1), vec![vec![0.0, -0.25]]),
+            (stereo(), ChannelPick::Channel(2), vec![vec![0.0, 0.0]]),
             (three(), ChannelPick::Stereo, vec![vec![0.3], vec![0.3]]),
         ] {
             assert_eq!(picked(buffer.clone(), pick), expected, "{pick:?} of {buffer:?}");

@@ -88,8 +88,18 @@ impl Template {
         }
     }
 
-    /// The path for these values, each made fit for a file name; that of `{folder}` may lead through several folders.
-    /// `None` where a placeholder has no value.
+    /// The text for these values as they are; `None` where a placeholder has no value. For what is read: the names of files
+    /// that stand need not be made fit.
+    pub fn fill_as_they_are(&self, values: &BTreeMap<String, String>) -> Option<String> {
+        let part = |part: &Part| match part {
+            Part::Text(text) => Some(text.clone()),
+            Part::Placeholder(name) => values.get(name).cloned(),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
+    /// The path for these values, each made fit for a file name; that of `{folder}` may lead through several folders, and that
+    /// of `{ext}` comes with its point, unless it is empty. `None` where a placeholder has no value.
     pub fn fill(&self, values: &BTreeMap<&str, &str>) -> Option<String> {
         let mut path = String::new();
         for part in &self.parts {
@@ -99,6 +109,10 @@ impl Template {
                     let parts = values.get("folder")?.split('/').filter(|part| !part.is_empty()).map(file_name);
                     path.push_str(&parts.collect::<Vec<_>>().join("/"));
                 }
+                Part::Placeholder(name) if name == "ext" => match *values.get("ext")? {
+                    "" => {}
+                    extension => path.extend([".", &file_name(extension)]),
+                },
                 Part::Placeholder(name) => path.push_str(&file_name(values.get(name.as_str())?)),
             }
         }
@@ -128,6 +142,21 @@ mod tests {
         assert_eq!(fill("out/{tone}/{id}.flac", &[("tone", "clean"), ("id", "7")]).unwrap(), "out/clean/7.flac");
         assert_eq!(fill("{{x}}/{id}", &[("id", "7")]).unwrap(), "{x}/7");
         assert_eq!(fill("{missing}", &[]), None);
+    }
+
+    #[test]
+    fn an_extension_comes_with_its_point() {
+        assert_eq!(fill("notes/{id}{ext}", &[("id", "7"), ("ext", "2.txt")]).unwrap(), "notes/7.2.txt");
+        assert_eq!(fill("notes/{id}{ext}", &[("id", "7"), ("ext", "")]).unwrap(), "notes/7");
+        assert_eq!(fill("notes/{id}{ext}", &[("id", "7"), ("ext", "../x")]).unwrap(), "notes/7._x");
+    }
+
+    #[test]
+    fn what_is_read_is_filled_as_it_is() {
+        let values = BTreeMap::from([("id".to_owned(), "p1/take: 1.".to_owned())]);
+        let fill = |template: &str| Template::parse(template).unwrap().fill_as_they_are(&values);
+        assert_eq!(fill("midi/{id}.mid").unwrap(), "midi/p1/take: 1..mid");
+        assert_eq!(fill("midi/{take}.mid"), None);
     }
 
     #[test]

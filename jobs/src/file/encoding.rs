@@ -9,7 +9,7 @@ use crate::task::{Broadcast, Container, Depth, Fade, FileFormat, Finish, MatchBy
 use crate::template::Template;
 
 /// Below this there is silence where a job trims and says no level, in dBFS.
-const TRIM_DB: f64 = -60.0;
+pub(super) const TRIM_DB: f64 = -60.0;
 
 /// How files are written.
 #[derive(Clone, Debug, PartialEq)]

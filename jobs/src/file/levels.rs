@@ -63,7 +63,7 @@ pub(super) fn match_dry(fields: &Fields<'_>, levels: &LevelRules, collector: &Co
 }
 
 /// `normalize: { peak: -1 dBFS }`
-fn normalize(node: &Node, collector: &Collector) -> Option<Target> {
+pub(super) fn normalize(node: &Node, collector: &Collector) -> Option<Target> {
     let before = collector.len();
     let fields = Fields::of("normalize", node, collector)?;
     let level =
@@ -88,7 +88,7 @@ fn normalize(node: &Node, collector: &Collector) -> Option<Target> {
 }
 
 /// A level with its unit: `-14 LUFS`; a number alone counts in that unit.
-fn level(
+pub(super) fn level(
     name: &str,
     node: &Node,
     unit: &str,

@@ -6,10 +6,12 @@
 //! the working directory, or to what the command gives instead.
 
 mod also;
+mod annotations;
 mod automation;
 mod chain;
 mod deliver;
 mod encoding;
+pub(crate) mod inputs;
 mod levels;
 mod midi;
 mod output;
@@ -27,9 +29,11 @@ use std::path::{Path, PathBuf};
 use audio::SampleRate;
 use presets::document::{Collector, Document, Fields, Mistakes, Node};
 
+pub use annotations::AnnotationPlace;
 pub use automation::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
 pub use deliver::{Delivery, DeliveryKind, Heard};
 pub use encoding::FileRules;
+pub use inputs::{ChannelChoice, Cut, InputForm, NoiseForm, Recordings, SegmentsForm};
 pub use levels::LevelRules;
 pub use midi::{MidiForm, TrackChoice};
 pub(crate) use output::MOST_SECONDS;
@@ -38,7 +42,7 @@ pub use package::PackageRules;
 pub use schema::schema;
 pub use session::{BusForm, MasterForm, SessionForm, SourceForm, TempoForm, TrackForm};
 pub use songs::{SongList, SongsForm};
-pub use tones::{Draws, InputForm, ToneForm, TonesForm};
+pub use tones::{Draws, ToneForm, TonesForm};
 
 use crate::task::{AudioSettings, Checks};
 

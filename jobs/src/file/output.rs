@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Work;
 use super::also;
+use super::annotations::{self, AnnotationPlace};
 use super::deliver::{self, Delivery, DeliveryKind};
 use super::encoding::{FileRules, file_rules};
+use super::inputs;
 use super::package::{self, PackageRules};
 use crate::task::Length;
 use crate::template::Template;
@@ -17,7 +19,6 @@ pub(crate) const MOST_SECONDS: f64 = 86_400.0;
 const LEAST_SECONDS: f64 = 0.001;
 /// How long a tail may be where the job does not say.
 const TAIL: f64 = 10.0;
-const LATER: &[&str] = &["annotations"];
 
 /// What is written, and where.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +35,8 @@ pub struct OutputRules {
     pub dry: Option<FileRules>,
     /// The data set that is made of it all.
     pub package: Option<PackageRules>,
+    /// Where what belongs to a take is written.
+    pub annotations: AnnotationPlace,
 }
 
 /// What happens where a file of an output's name stands already.
@@ -66,7 +69,8 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, collector: &Collector) ->
     let deliver = fields.get("deliver");
     let also = fields.get("also");
     let package = fields.get("package").and_then(|node| package::decode(node, collector));
-    fields.later(LATER);
+    let annotations = fields.get("annotations").map(|node| annotations::decode(node, work, collector));
+    let annotations = annotations.unwrap_or_default();
     fields.finish();
     let file = file?;
     let deliver = match deliver {
@@ -74,9 +78,9 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, collector: &Collector) ->
         None => vec![Delivery { kind: DeliveryKind::Mix, file: file.clone() }],
     };
     let dry = also.and_then(|node| also::decode(node, work, &file, collector));
-    check_placeholders(work, &deliver, dry.as_ref(), collector);
+    check_placeholders(work, &deliver, dry.as_ref(), &annotations, collector);
     check_matches(work, &deliver, collector);
-    Some(OutputRules { file, length, collision, deliver, dry, package })
+    Some(OutputRules { file, length, collision, deliver, dry, package, annotations })
 }
 
 /// Tells sounds that are to be matched to a dry take, of which sessions have none.
@@ -131,22 +135,22 @@ fn length(node: &Node, collector: &Collector) -> Option<Length> {
 }
 
 /// Tells placeholders that nothing fills, and paths that several sounds would share.
-fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], dry: Option<&FileRules>, collector: &Collector) {
+fn check_placeholders(
+    work: Option<&Work>,
+    deliver: &[Delivery],
+    dry: Option<&FileRules>,
+    annotations: &AnnotationPlace,
+    collector: &Collector,
+) {
     let mut known = vec!["job", "name"];
     match work {
         Some(Work::Tones(form)) => {
             known.extend(["tone", "input", "group", "draw"]);
-            // A capture fills the path only where every input has it.
-            let mut captures = form.inputs.iter().map(|input| input.files.value.captures());
-            let first = captures.next().unwrap_or_default();
-            let rest: Vec<_> = captures.collect();
-            for input in &form.inputs {
-                if let Some(name) = input.files.value.captures().into_iter().find(|name| known.contains(name)) {
-                    let message = format!("the capture {{{name}}} has the name of a placeholder");
-                    collector.mistake_with(&input.files.place, message, "Give it another name.");
-                }
+            match inputs::fills(&form.inputs, &known, collector) {
+                Some(names) => known.extend(names),
+                // What lists and files beside the recordings say is known once they are read.
+                None => known.clear(),
             }
-            known.extend(first.into_iter().filter(|name| rest.iter().all(|other| other.contains(name))));
         }
         Some(Work::Session(_)) => {}
         // What each song has is known once they are found.
@@ -158,16 +162,18 @@ fn check_placeholders(work: Option<&Work>, deliver: &[Delivery], dry: Option<&Fi
             paths.push(&file.path);
         }
     }
-    for path in paths {
-        for name in path.value.placeholders() {
-            if !known.is_empty() && !known.contains(&name) {
-                let help = match closest(name, known.iter().copied()) {
-                    Some(close) => format!("Did you mean {{{close}}}?"),
-                    None => format!("There are {{{}}}.", known.join("}, {")),
-                };
-                collector.mistake_with(&path.place, format!("nothing fills {{{name}}} in the path"), help);
-            }
+    let check = |path: &Located<Template>, known: &[&str]| {
+        for name in path.value.placeholders().filter(|name| !known.is_empty() && !known.contains(name)) {
+            let message = format!("nothing fills {{{name}}} in the path");
+            collector.mistake_with(&path.place, message, inputs::placeholder_help(name, known));
         }
+    };
+    if let AnnotationPlace::Path(path) = annotations {
+        let extension = (!known.is_empty()).then_some("ext");
+        check(path, &known.iter().copied().chain(extension).collect::<Vec<_>>());
+    }
+    for path in paths {
+        check(path, &known);
         let mut written = deliver.iter().filter(|delivery| delivery.file.path == *path);
         let several = written.clone().count() > 1 || written.any(|delivery| delivery.kind.is_many());
         if several && !path.value.placeholders().any(|name| name == "name") {

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 /// The schema of a job file.
 pub fn schema() -> Value {
     let mut definitions = presets::file::definitions();
-    for own in [presets::file::tone_definitions(), common(), midi(), session(), quality(), output()] {
+    let inputs = super::inputs::definitions();
+    for own in [presets::file::tone_definitions(), common(), inputs, midi(), session(), quality(), output()] {
         if let (Value::Object(all), Value::Object(own)) = (&mut definitions, own) {
             all.extend(own);
         }
@@ -38,12 +39,7 @@ pub fn schema() -> Value {
                     { "$ref": "#/$defs/files" },
                     { "type": "object", "minProperties": 1, "additionalProperties": { "anyOf": [
                         { "$ref": "#/$defs/files" },
-                        {
-                            "type": "object",
-                            "required": ["files"],
-                            "properties": { "files": { "$ref": "#/$defs/files" } },
-                            "additionalProperties": false,
-                        },
+                        { "$ref": "#/$defs/input_group" },
                     ] } },
                 ],
             },
@@ -388,7 +384,7 @@ fn output() -> Value {
             "required": ["path"],
             "properties": {
                 "path": {
-                    "description": "A path with placeholders: {job}, {name}; of tones also {tone}, {draw}, {input}, {group} and captures.",
+                    "description": "A path with placeholders: {job}, {name}; of tones also {tone}, {input}, {group}, {draw}, {segment}, {channel}, captures, and what is known of all inputs.",
                     "type": "string",
                     "minLength": 1,
                 },
@@ -413,6 +409,11 @@ fn output() -> Value {
                     ],
                 },
                 "package": { "$ref": "#/$defs/package" },
+                "annotations": {
+                    "description": "Where the annotations of takes are written: off, or a path, in which {ext} is the extension of each with its point. Beside each file where left out.",
+                    "type": "string",
+                    "minLength": 1,
+                },
                 "deliver": {
                     "anyOf": [
                         { "$ref": "#/$defs/delivery" },

@@ -1,3 +1,7 @@
+//! Job files, held against their reader and their schema.
+
+mod inputs;
+
 use super::*;
 
 const OUTPUT: &str = "output: { path: \"out/{name}.wav\" }\n";
@@ -326,10 +330,6 @@ fn every_mistake_of_a_job_is_told_at_its_place() {
             "2:9: inputs = \"data/{my id}.wav\" is not a pattern: {my id} is not a capture: its name takes letters, digits and _.",
         ),
         (
-            "tonemill: 1\ninputs: { di: { files: a, annotations: [b] } }\ntones: b\noutput: { path: a.wav }\n",
-            "2:27: annotations is not part of this version. Remove it.",
-        ),
-        (
             "tonemill: 1\ndraws: 0\ninputs: a\ntones: b\noutput: { path: a.wav }\n",
             "2:8: draws = 0 is outside 1..1000000.",
         ),
@@ -361,6 +361,9 @@ fn the_schema_takes_what_the_reader_takes() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let both = |json: &str| (read_text(json).is_ok(), validator.is_valid(&serde_json::from_str(json).unwrap()));
     let tones = |rest: &str| format!(r#"{{"tonemill": 1, "inputs": "a/{{id}}.wav", "tones": ["t.yaml"], {rest}}}"#);
+    let inputs = |group: &str| {
+        format!(r#"{{"tonemill": 1, "inputs": {{"g": {{{group}}}}}, "tones": "t", "output": {{"path": "a.wav"}}}}"#)
+    };
     let track = |track: &str| {
         format!(
             r#"{{"tonemill": 1, "session": {{"tracks": {{"t": {track}}}, "busses": {{"b": null}}}}, "output": {{"path": "a.wav"}}}}"#
@@ -377,6 +380,13 @@ fn the_schema_takes_what_the_reader_takes() {
         tones(r#""output": {"path": "o/{tone}.wav", "also": [{"dry": {"bits": 16, "loudness": "-24 LUFS"}}]}, "quality": {}"#),
         tones(r#""output": {"path": "o.wav", "package": {"as": "egdb", "to": "s", "split": {"train": 1}}}, "quality": {"policy": "fail", "silent_below": "-60 dB", "clipped_run": 4, "dc": 0.1, "stuck": "1 s", "shorter_than": "off", "like_dry": -50, "offset": "10 ms"}"#),
         r#"{"tonemill": 1, "session": {"tracks": {"t": {"audio": "x"}}}, "output": {"path": "a.wav"}, "quality": {"like_dry": false}}"#.to_owned(),
+        inputs(r#""files": ["a/{id}.wav"], "metadata": "m/{id}.json", "annotations": ["a/{id}.mid"], "group_by": "id""#),
+        inputs(r#""list": "a.csv", "channels": ["sum", 2, "each"], "segments": {"length": "10 s", "hop": "5 s"}"#),
+        inputs(r#""list": "a.jsonl", "channels": "left", "segments": {"bars": 4, "of": "b.txt", "last": "pad"}"#),
+        inputs(r#""files": "a", "trim": {"below": -60, "hold": "1 s"}, "level": {"normalize": "-20 LUFS"}"#),
+        inputs(r#""files": "a", "trim": true, "level": {"normalize": {"rms": -20}}, "noise": {"kind": "pink", "snr": 40}"#),
+        inputs(r#""files": "a", "level": {"calibrate": {"from": "12 dBu", "to": "18.5 dBu"}}"#),
+        inputs(r#""files": "a", "annotations": "a.mid", "noise": {"kind": "hum", "hertz": 60, "level": "-70 dBFS"}"#),
         r#"{"tonemill": 1, "inputs": "a", "draws": 2, "tones": [{"gain": {"uniform": ["-6 dB", "3 dB"]}}, {"name": "x", "draws": {"d": {"int": [1, 3]}}, "chain": [{"one_of": ["a.yaml", {"nam": {"pool": "*.nam"}, "weight": 2}]}]}], "output": {"path": "o/{tone}{draw}.wav"}}"#.to_owned(),
         track(r#"{"audio": "x", "gain": "-6 dB", "pan": 0, "mute": false, "bus": "b", "sends": {"b": -3}}"#),
         track(r#"{"midi": {"file": "x", "track": 2, "channel": 16}, "instrument": ["p.yaml", {"gain": 3}]}"#),
@@ -391,6 +401,20 @@ fn the_schema_takes_what_the_reader_takes() {
         assert_eq!(both(&good), (true, true), "for {good}");
     }
     for bad in [
+        inputs(r#""files": "a", "list": "a.csv""#),
+        inputs(r#""metadata": "a""#),
+        inputs(r#""list": "a.xls""#),
+        inputs(r#""files": "a", "channels": "eech""#),
+        inputs(r#""files": "a", "channels": [0]"#),
+        inputs(r#""files": "a", "segments": {"length": 10}"#),
+        inputs(r#""files": "a", "segments": {"length": "10 s", "bars": 4, "of": "x"}"#),
+        inputs(r#""files": "a", "segments": {"bars": 4}"#),
+        inputs(r#""files": "a", "segments": {"bars": 4, "hop": "1 s", "of": "x"}"#),
+        inputs(r#""files": "a", "trim": {"above": 3}"#),
+        inputs(r#""files": "a", "level": {"normalize": -20}"#),
+        inputs(r#""files": "a", "level": {"gain": 1, "normalize": "-20 LUFS"}"#),
+        inputs(r#""files": "a", "noise": {"kind": "pink"}"#),
+        inputs(r#""files": "a", "noise": {"kind": "grey", "snr": 3}"#),
         tones(r#""output": {}"#),
         tones(r#""output": {"path": "a.wav", "bits": 32}"#),
         tones(r#""output": {"path": "a.wav", "length": 10}"#),
@@ -600,6 +624,7 @@ fn the_shipped_jobs_are_read_without_a_mistake_and_fit_the_schema() {
         ("tones.yaml", "tones"),
         ("amp.yaml", "tones"),
         ("draws.yaml", "tones"),
+        ("takes.yaml", "tones"),
         ("console.yaml", "songs"),
         ("general-midi.yaml", "songs"),
     ] {

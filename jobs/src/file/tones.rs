@@ -6,6 +6,7 @@ use presets::document::{Collector, Entry, Fields, Kind, Located, Node, closest, 
 use presets::template::decode_inline;
 
 use super::chain::is_path;
+use super::inputs::{self, InputForm};
 use crate::glob::Glob;
 
 /// Most draws of one input through one tone.
@@ -34,15 +35,6 @@ pub enum Draws {
     Grid,
 }
 
-/// Some inputs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InputForm {
-    /// The name of their group; empty where it has none.
-    pub group: String,
-    /// Which files they are.
-    pub files: Located<Glob>,
-}
-
 /// One tone, or several.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToneForm {
@@ -58,9 +50,9 @@ pub enum ToneForm {
 }
 
 pub(super) fn decode(fields: &Fields<'_>, folder: &Path, collector: &Collector) -> Option<TonesForm> {
-    let inputs = fields.require("inputs", "Name recordings: inputs: \"data/*.wav\".");
+    let found = fields.require("inputs", "Name recordings: inputs: \"data/*.wav\".");
     let tones = fields.require("tones", "Name presets: tones: [\"presets/*.yaml\"].");
-    let inputs = inputs.map(|node| decode_inputs(node, collector));
+    let inputs = found.map(|node| inputs::decode(node, folder, collector));
     let tones = tones.map(|node| decode_tones(node, folder, collector));
     let draws = fields.get("draws").and_then(|node| decode_draws(node, collector));
     Some(TonesForm { inputs: inputs?, tones: tones?, draws })
@@ -82,37 +74,6 @@ fn decode_draws(node: &Node, collector: &Collector) -> Option<Located<Draws>> {
         _ => Draws::Count(whole("draws", node, 1..=MOST_DRAWS, collector)?),
     };
     Some(Located::new(draws, node.place.clone()))
-}
-
-fn decode_inputs(node: &Node, collector: &Collector) -> Vec<InputForm> {
-    let mut inputs = Vec::new();
-    match &node.kind {
-        Kind::Map(groups) => {
-            for group in groups {
-                let files = match &group.value.kind {
-                    Kind::Map(_) => group_files(&group.value, collector),
-                    _ => globs("files", &group.value, collector),
-                };
-                inputs.extend(files.into_iter().map(|files| InputForm { group: group.key.value.clone(), files }));
-            }
-        }
-        _ => inputs.extend(
-            globs("inputs", node, collector).into_iter().map(|files| InputForm { group: String::new(), files }),
-        ),
-    }
-    if inputs.is_empty() && collector.is_empty() {
-        collector.mistake_with(&node.place, "inputs names no files", "Name recordings: inputs: \"data/*.wav\".");
-    }
-    inputs
-}
-
-fn group_files(node: &Node, collector: &Collector) -> Vec<Located<Glob>> {
-    let Some(fields) = Fields::of("a group of inputs", node, collector) else { return Vec::new() };
-    let files = fields.require("files", "Name recordings: files: \"data/*.wav\".");
-    let files = files.map_or_else(Vec::new, |node| globs("files", node, collector));
-    fields.later(&["annotations"]);
-    fields.finish();
-    files
 }
 
 /// One pattern or a list of them.

@@ -106,7 +106,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
 /// The pattern of the job that reads `path` as an input, or searches the very folder that it lies in.
 fn reads(job: &JobFile, path: &Path) -> Option<String> {
     let patterns: Vec<_> = match &job.work {
-        Some(Work::Tones(form)) => form.inputs.iter().map(|input| &input.files.value).collect(),
+        Some(Work::Tones(form)) => form.inputs.iter().flat_map(|input| input.globs()).map(|glob| &glob.value).collect(),
         Some(Work::Songs(SongsWork { songs: SongsForm { list: SongList::Files(files), .. }, .. })) => {
             files.iter().map(|files| &files.value).collect()
         }

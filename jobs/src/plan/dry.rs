@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::build::{Beside, Builder};
+use super::inputs::{self, Input};
 use super::outputs;
-use super::tones::Input;
+use super::sources::Sources;
 use crate::file::FileRules;
-use crate::task::{Checks, Deliver, Item, Length, Render, Take, ToneRender};
+use crate::task::{Checks, Deliver, Facts, Item, Length, Render, ToneRender};
 
 /// What `{tone}` becomes in the path of a dry take, and `{name}`.
 const DRY: &str = "dry";
@@ -19,38 +20,43 @@ pub(super) fn plan(builder: &mut Builder<'_>, rules: &FileRules, input: &Input) 
     // Nothing rings on where there is no device.
     let length = if matches!(length, Length::Tail { .. }) { Length::Match } else { length };
     let mut values: BTreeMap<&str, &str> = BTreeMap::new();
-    values.extend(input.captures.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    values.extend(input.fills.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let fixed = [
         ("job", builder.job.name.as_str()),
         ("name", DRY),
         ("tone", DRY),
-        ("input", &input.stem),
-        ("group", &input.group),
+        ("input", &input.recording.stem),
+        ("group", &input.recording.group),
         ("draw", DRAW),
     ];
     values.extend(fixed);
     let Some(output) = outputs::output(rules, length, &builder.base, &values, Deliver::Mix, &builder.collector) else {
         return;
     };
+    let Some(annotations) = inputs::beside(builder, &input.notes, &input.change, &output, &values) else { return };
+    let mut sources = Sources::default();
+    sources.add(input.recording.source.clone());
+    if !annotations.is_empty() {
+        input.notes.iter().for_each(|note| sources.add(note.source.clone()));
+    }
     let item = Item {
-        take: input.take(),
-        source_group: input.take(),
+        take: input.text(),
+        source_group: input.source_group.to_string(),
         tone: None,
         draw: None,
         drawn: Vec::new(),
-        metadata: input.facts.clone(),
+        metadata: Facts::clone(&input.facts),
     };
-    let take = Take::whole(input.path.clone());
-    let render = Render::Tone(ToneRender { input: take, tone: String::new(), chain: Vec::new() });
-    let label = format!("{}, {DRY}", input.stem);
+    let render = Render::Tone(ToneRender { input: input.take.clone(), tone: String::new(), chain: Vec::new() });
+    let label = format!("{}, {DRY}", input.label);
     let beside = Beside {
         item: Some(item),
+        annotations,
         checks: checks(&builder.job.checks),
         frames: input.frames(builder.audio().sample_rate),
-        channels: input.shape.channels,
-        ..Beside::default()
+        channels: u16::try_from(input.channels()).unwrap_or(u16::MAX),
     };
-    builder.task(label, render, vec![output], vec![input.source.clone()], beside);
+    builder.task(label, render, vec![output], sources.into_vec(), beside);
 }
 
 /// What is looked at in a dry take: not how far it is from itself.

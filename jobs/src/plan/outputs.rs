@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use presets::document::{Collector, Place};
+use presets::document::{Collector, Located, Place};
 
+use super::limited::Limited;
 use crate::file::{FileRules, LevelRules};
 use crate::paths;
-use crate::task::{Deliver, Finish, Length, Output, Task};
+use crate::task::{Annotation, Deliver, Finish, Length, Output, Task};
+use crate::template::Template;
 
 /// Longest name of a file in bytes: what common file systems take, less what the temporary name has more.
 const MOST_NAME: usize = 255 - ".partial".len();
-/// Mistakes of one kind that are told one by one.
-const MOST_TOLD: usize = 5;
 
 /// Fills the path of one output.
 pub(super) fn output(
@@ -25,21 +25,7 @@ pub(super) fn output(
     collector: &Collector,
 ) -> Option<Output> {
     // A placeholder that nothing fills was told when the job was read.
-    let path = rules.path.value.fill(values)?;
-    let place = &rules.path.place;
-    let path = match paths::clean(&base.join(&path)) {
-        Ok(path) => path,
-        Err(error) => {
-            collector.mistake(place, format!("path = \"{path}\" cannot be resolved: {error}"));
-            return None;
-        }
-    };
-    let name = path.file_name().map_or(0, |n| n.len());
-    if name > MOST_NAME {
-        let message = format!("{} has a name of {name} bytes; at most {MOST_NAME} can be written", paths::shown(&path));
-        collector.mistake_with(place, message, "Shorten the path's last part.");
-        return None;
-    }
+    let path = filled(&rules.path, base, values, collector)?;
     let LevelRules { target, ceiling } = rules.levels;
     Some(Output {
         path,
@@ -53,32 +39,66 @@ pub(super) fn output(
     })
 }
 
+/// The absolute path of a file to write. `None` where nothing fills a placeholder, which is told elsewhere.
+pub(super) fn filled(
+    template: &Located<Template>,
+    base: &Path,
+    values: &BTreeMap<&str, &str>,
+    collector: &Collector,
+) -> Option<PathBuf> {
+    let Located { value: template, place } = template;
+    let path = template.fill(values)?;
+    match paths::clean(&base.join(&path)) {
+        Ok(path) => fits(&path, place, collector).then_some(path),
+        Err(error) => {
+            collector.mistake(place, format!("path = \"{path}\" cannot be resolved: {error}"));
+            None
+        }
+    }
+}
+
+/// Whether a file system takes a name; tells where it does not.
+pub(super) fn fits(path: &Path, place: &Place, collector: &Collector) -> bool {
+    let name = path.file_name().map_or(0, |n| n.len());
+    if name > MOST_NAME {
+        let message = format!("{} has a name of {name} bytes; at most {MOST_NAME} can be written", paths::shown(path));
+        collector.mistake_with(place, message, "Shorten the path's last part.");
+    }
+    name <= MOST_NAME
+}
+
 /// Checks the outputs of all tasks against each other, against what is read, and against the disk. `is_read` says why a
 /// path would be read as an input, where it would.
 pub(super) fn check(tasks: &[Task], place: &Place, is_read: &dyn Fn(&Path) -> Option<String>, collector: &Collector) {
-    let mut writers: HashMap<&Path, &Task> = HashMap::new();
+    let mut writers: HashMap<&Path, (&Task, Option<&Annotation>)> = HashMap::new();
     let mut shared = Limited::new("outputs share a path");
     let mut overwritten = Limited::new("outputs would replace what is read");
     let mut read_again = Limited::new("outputs would lie among the inputs");
     let sources: HashSet<PathBuf> = tasks.iter().flat_map(|t| &t.sources).map(|s| real(Path::new(&s.path))).collect();
     let mut folders = BTreeSet::new();
-    for (task, output) in tasks.iter().flat_map(|t| t.outputs.iter().map(move |o| (t, o))) {
-        let path = output.path.as_path();
+    for (task, path, annotation) in tasks.iter().flat_map(written) {
         let shown = paths::shown(path);
-        if let Some(other) = writers.insert(path, task) {
+        if let Some((other, theirs)) = writers.insert(path, (task, annotation)) {
+            // What belongs to a take is the same file for all its tones and draws, and may lie in one place.
+            let same = |a: &Annotation, b: &Annotation| a.source == b.source && a.change == b.change;
+            if annotation.zip(theirs).is_some_and(|(annotation, theirs)| same(annotation, theirs)) {
+                continue;
+            }
             let who = match (other.label.as_str(), task.label.as_str()) {
+                (a, b) if a == b && annotation.or(theirs).is_some() => format!("two files of {a}"),
                 (a, b) if a == b => format!("two sounds of {a}"),
                 (a, b) => format!("{a} and {b}"),
             };
             let help = "Put what tells them apart into the path: {tone}, {input}, {name} or a capture.";
-            shared.tell(place, format!("{who} would be written to one path, {shown}"), help, collector);
+            let message = || format!("{who} would be written to one path, {shown}");
+            shared.tell(place, || (message(), help.to_owned()), collector);
         }
         if sources.contains(&real(path)) {
-            let message = format!("{shown} would be replaced, and it is read");
-            overwritten.tell(place, message, "Write to another folder.", collector);
+            let message = || format!("{shown} would be replaced, and it is read");
+            overwritten.tell(place, || (message(), "Write to another folder.".to_owned()), collector);
         } else if let Some(pattern) = is_read(path) {
-            let message = format!("{shown} would lie among the inputs of {pattern}");
-            read_again.tell(place, message, "Write to another folder.", collector);
+            let message = || format!("{shown} would lie among the inputs of {pattern}");
+            read_again.tell(place, || (message(), "Write to another folder.".to_owned()), collector);
         }
         if path.is_dir() {
             collector.mistake_with(place, format!("{shown} is a folder"), "Change the path, or move the folder away.");
@@ -99,6 +119,12 @@ pub(super) fn check(tasks: &[Task], place: &Place, is_read: &dyn Fn(&Path) -> Op
             collector.mistake_with(place, message, "Change its permissions, or write elsewhere with --out.");
         }
     }
+}
+
+/// Every file that a task writes; with what it belongs to a take by, where it is no sound.
+fn written(task: &Task) -> impl Iterator<Item = (&Task, &Path, Option<&Annotation>)> {
+    let sounds = task.outputs.iter().map(move |output| (task, output.path.as_path(), None));
+    sounds.chain(task.annotations.iter().map(move |annotation| (task, annotation.path.as_path(), Some(annotation))))
 }
 
 /// Whether files can be made in a folder. The superuser always may, whatever the folder's mode says.
@@ -124,29 +150,4 @@ fn writable(folder: &Path) -> Result<(), String> {
 
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-/// Tells a few mistakes of one kind, then how many more there are.
-struct Limited {
-    what: &'static str,
-    count: usize,
-}
-
-impl Limited {
-    fn new(what: &'static str) -> Limited {
-        Limited { what, count: 0 }
-    }
-
-    fn tell(&mut self, place: &Place, message: String, help: &str, collector: &Collector) {
-        self.count += 1;
-        if self.count <= MOST_TOLD {
-            collector.mistake_with(place, message, help);
-        }
-    }
-
-    fn close(self, place: &Place, collector: &Collector) {
-        if self.count > MOST_TOLD {
-            collector.mistake(place, format!("{} more {}", self.count - MOST_TOLD, self.what));
-        }
-    }
 }

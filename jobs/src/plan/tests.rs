@@ -2,6 +2,7 @@
 
 mod bench;
 mod draws;
+mod inputs;
 mod mistakes;
 mod outputs;
 

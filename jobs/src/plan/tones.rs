@@ -3,68 +3,39 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use audio::SampleRate;
-use audio::read::Shape;
 use presets::DeviceKind;
 use presets::document::{Located, Place, did_you_mean, similar};
-use presets::draw::{Datum, Metadata};
 use presets::template::{DrawContext, ToneTemplate};
 
 use super::build::{Beside, Builder};
 use super::devices::Signal;
 use super::draws::{Hands, Tone};
+use super::inputs::{self, Input};
 use super::outputs;
 use super::sources::{Sources, names_in};
 use crate::file::tones::MOST_DRAWS;
-use crate::file::{Draws, InputForm, ToneForm, TonesForm};
+use crate::file::{Draws, ToneForm, TonesForm};
 use crate::glob::Glob;
 use crate::paths;
-use crate::task::{Deliver, Facts, Item, Render, Source, Take, ToneRender};
+use crate::task::{Deliver, Facts, Item, Render, ToneRender};
 
 /// Most tasks of a job.
 const MOST_TASKS: u64 = 10_000_000;
 
-pub(super) struct Input {
-    pub path: PathBuf,
-    pub stem: String,
-    pub group: String,
-    pub captures: BTreeMap<String, String>,
-    /// Who it is to random draws: its path below its pattern's folder. Where that folder lies does not matter.
-    identity: String,
-    /// All that is known of it.
-    pub facts: Facts,
-    /// What of that draws can ask for.
-    metadata: Metadata,
-    pub shape: Shape,
-    pub source: Source,
-}
-
-impl Input {
-    /// What tells it from all other inputs of the job.
-    pub fn take(&self) -> String {
-        if self.group.is_empty() { self.identity.clone() } else { format!("{}:{}", self.group, self.identity) }
-    }
-
-    /// How long what is played of it lasts, in frames at another rate.
-    pub fn frames(&self, rate: SampleRate) -> u64 {
-        audio::resample::resampled_frames(self.shape.frames, self.shape.sample_rate, rate)
-    }
-}
-
 pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
-    let inputs: Vec<Input> = form.inputs.iter().flat_map(|input| find_inputs(builder, input)).collect();
+    let (inputs, fit) = inputs::find(builder, form);
     let mut tones: Vec<Tone> = form.tones.iter().flat_map(|tone| find_tones(builder, tone)).collect();
     let seed = builder.job.seed;
-    let channels = inputs.first().map(|input| usize::from(input.shape.channels));
+    let channels = inputs.first().map(Input::channels);
     for tone in &mut tones {
         tone.prepare(seed, channels, &mut hands(builder));
     }
     let counts = counts(builder, form, &tones, inputs.len());
-    if let Some(rules) = builder.rules().and_then(|rules| rules.dry.as_ref()) {
+    if let Some(rules) = builder.rules().and_then(|rules| rules.dry.as_ref()).filter(|_| fit) {
         inputs.iter().for_each(|input| super::dry::plan(builder, rules, input));
     }
     for (tone, count) in tones.iter_mut().zip(counts) {
-        if tone.whole && count > 0 {
+        if tone.whole && fit && count > 0 {
             inputs.iter().for_each(|input| draw(builder, tone, input, count));
         }
         tone.examine_rest(&mut hands(builder));
@@ -73,24 +44,25 @@ pub(super) fn plan(builder: &mut Builder<'_>, form: &TonesForm) {
 
 /// The tasks of one input and one tone.
 fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
+    let recording = &input.recording;
     // A text that no other group, input and tone give together.
-    let item = serde_json::to_string(&(&input.group, &input.identity, &tone.tag)).expect("texts are JSON");
-    let shown = paths::shown(&input.path);
+    let item = serde_json::to_string(&(&recording.group, &input.identity(), &tone.tag)).expect("texts are JSON");
+    let shown = paths::shown(&recording.path);
     let drawn = tone.template().has_draws();
     for number in 0..count {
         let context = DrawContext { seed: builder.job.seed, item: &item, draw: number, metadata: &input.metadata };
-        let signal = Signal { channels: Some(usize::from(input.shape.channels)), of: &shown };
+        let signal = Signal { channels: Some(input.channels()), of: &shown };
         let resolved = tone.resolve(&context, signal, &mut hands(builder));
         let (Some((resolved, used, behind)), Some(rules)) = (resolved, builder.rules()) else { continue };
         let padded = format!("{number:03}");
         let mut values: BTreeMap<&str, &str> = BTreeMap::new();
-        values.extend(input.captures.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+        values.extend(input.fills.iter().map(|(name, text)| (name.as_str(), text.as_str())));
         let fixed = [
             ("job", builder.job.name.as_str()),
             ("name", "mix"),
             ("tone", &tone.tag),
-            ("input", &input.stem),
-            ("group", &input.group),
+            ("input", &recording.stem),
+            ("group", &recording.group),
             ("draw", &padded),
         ];
         values.extend(fixed);
@@ -100,31 +72,34 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
             continue;
         };
         let mut sources = Sources::default();
-        sources.add(input.source.clone());
+        sources.add(recording.source.clone());
         sources.extend(&used);
+        let Some(annotations) = inputs::beside(builder, &input.notes, &input.change, &output, &values) else {
+            continue;
+        };
+        if !annotations.is_empty() {
+            input.notes.iter().for_each(|note| sources.add(note.source.clone()));
+        }
         let item = Item {
-            take: input.take(),
-            source_group: input.take(),
+            take: input.text(),
+            source_group: input.source_group.to_string(),
             tone: Some(tone.name.clone()),
             draw: drawn.then_some(number),
             drawn: tone.template().drawn(&resolved),
-            metadata: input.facts.clone(),
+            metadata: Facts::clone(&input.facts),
         };
-        let render = Render::Tone(ToneRender {
-            input: Take::whole(input.path.clone()),
-            tone: tone.name.clone(),
-            chain: resolved.chain,
-        });
+        let render =
+            Render::Tone(ToneRender { input: input.take.clone(), tone: tone.name.clone(), chain: resolved.chain });
         let label = match count {
-            1 => format!("{}, \"{}\"", input.stem, tone.name),
-            _ => format!("{}, \"{}\", draw {number}", input.stem, tone.name),
+            1 => format!("{}, \"{}\"", input.label, tone.name),
+            _ => format!("{}, \"{}\", draw {number}", input.label, tone.name),
         };
         let beside = Beside {
             item: Some(item),
+            annotations,
             checks: builder.job.checks.clone(),
             frames: input.frames(builder.audio().sample_rate),
-            channels: behind.and_then(|count| u16::try_from(count).ok()).unwrap_or(input.shape.channels),
-            ..Beside::default()
+            channels: u16::try_from(behind.unwrap_or_else(|| input.channels())).unwrap_or(u16::MAX),
         };
         builder.task(label, render, vec![output], sources.into_vec(), beside);
     }
@@ -179,40 +154,6 @@ fn counts(builder: &mut Builder<'_>, form: &TonesForm, tones: &[Tone], inputs: u
         }
     }
     counts
-}
-
-fn find_inputs(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Input> {
-    let Located { value: glob, place } = &form.files;
-    let root = glob.folder(&builder.job.folder);
-    let found = find(builder, glob, place, "recording");
-    let mut inputs = Vec::new();
-    for found in found {
-        let Some((path, shape, source)) = builder.files.recording(&found.path, place, &builder.collector) else {
-            continue;
-        };
-        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        let identity = found.path.strip_prefix(&root).unwrap_or(&found.path);
-        let identity = identity.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
-        let mut facts: Facts = found.captures.iter().map(|(name, text)| (name.clone(), text.clone().into())).collect();
-        if !form.group.is_empty() {
-            facts.entry("group".to_owned()).or_insert_with(|| form.group.clone().into());
-        }
-        let metadata = drawable(&facts);
-        let (group, captures) = (form.group.clone(), found.captures);
-        inputs.push(Input { path, stem, group, captures, identity, facts, metadata, shape, source });
-    }
-    inputs
-}
-
-/// What draws can ask for: texts, numbers, and yes or no.
-fn drawable(facts: &Facts) -> Metadata {
-    let datum = |value: &serde_json::Value| match value {
-        serde_json::Value::Bool(boolean) => Some(Datum::Boolean(*boolean)),
-        serde_json::Value::Number(number) => number.as_f64().map(Datum::Number),
-        serde_json::Value::String(text) => Some(Datum::Text(text.clone())),
-        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
-    };
-    facts.iter().filter_map(|(name, value)| Some((name.clone(), datum(value)?))).collect()
 }
 
 fn find_tones(builder: &mut Builder<'_>, form: &ToneForm) -> Vec<Tone> {

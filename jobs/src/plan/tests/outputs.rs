@@ -38,6 +38,31 @@ fn each_take_is_written_dry_once_and_is_found_by_its_wet_ones() {
 }
 
 #[test]
+fn a_dry_take_is_cut_and_annotated_as_its_wet_ones() {
+    let bench = tones_bench();
+    bench.write("notes/a.lab", "0.0 0.001 a\n0.001 0.002 b\n");
+    bench.write("notes/b.lab", "0.0 0.001 a\n");
+    let inputs = "{ di: { files: 'di/{id}.wav', annotations: 'notes/{id}.lab', segments: { length: 1 ms } } }";
+    let text = DRY.replace("{ di: 'di/{id}.wav' }", inputs).replace("{id}-{draw}", "{id}-{segment}-{draw}");
+    let plan = bench.plan(&text).unwrap();
+    let of = |tone: Option<&str>| {
+        let tasks = plan.tasks.iter().filter(move |task| task.item.as_ref().unwrap().tone.as_deref() == tone);
+        let parts = tasks.map(|task| {
+            let Render::Tone(render) = &task.render else { panic!("takes are planned") };
+            let changes: Vec<_> = task.annotations.iter().map(|one| (one.source.clone(), one.change)).collect();
+            (task.item.as_ref().unwrap().take.clone(), render.input.clone(), changes)
+        });
+        parts.collect::<Vec<_>>()
+    };
+    // Of 100 frames, three parts of at most 48; of 50, two.
+    assert_eq!(of(None).len(), 3 + 2);
+    assert!(of(None).iter().all(|(_, take, notes)| take.segment.is_some() && notes.len() == 1));
+    assert_eq!(of(None), of(Some("Clean tone")));
+    let frames = plan.header.estimate.as_ref().unwrap().seconds * 48_000.0;
+    assert!((frames - 3.0 * 150.0).abs() < 1e-6, "the parts of a take last as long as it does: {frames}");
+}
+
+#[test]
 fn dry_takes_change_no_wet_one() {
     let bench = tones_bench();
     let with = bench.plan(DRY).unwrap();
