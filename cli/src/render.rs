@@ -80,8 +80,15 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     crate::interrupt::leave_to_the_farm();
     let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
     known.add_finished()?;
-    let manifest = known.write()?;
-    show.end(&summary, kept, &manifest);
+    match known.write() {
+        Ok(manifest) => show.end(&summary, kept, Some(&manifest)),
+        // The disk may be full. Nothing is lost: the journal has what is finished, and the next run makes the manifest of it.
+        Err(trouble) if summary.stopped.is_some() => {
+            show.end(&summary, kept, None);
+            eprintln!("warning: {}; the next run writes it", trouble.words);
+        }
+        Err(trouble) => return Err(trouble),
+    }
     let status = status(&summary);
     crate::interrupt::end_at_once();
     let undone = to_do - summary.finished as usize;

@@ -153,7 +153,7 @@ impl Show {
     }
 
     /// Closes with a summary.
-    pub(crate) fn end(&self, summary: &Summary, kept: usize, manifest: &Path) {
+    pub(crate) fn end(&self, summary: &Summary, kept: usize, manifest: Option<&Path>) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -190,7 +190,9 @@ impl Show {
             let again = count(self.warned_again, "further time");
             eprintln!("Warnings came {again} with the same words; the manifest has them of each file.");
         }
-        eprintln!("Manifest: {}", manifest.display());
+        if let Some(manifest) = manifest {
+            eprintln!("Manifest: {}", manifest.display());
+        }
         if let Some(reason) = &summary.stopped {
             eprintln!("Stopped early: {reason}");
         }

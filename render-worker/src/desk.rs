@@ -18,6 +18,7 @@ use score::TempoMap;
 
 use crate::build::{BuildError, Builder, Built, refusal};
 use crate::report::Reporter;
+use crate::sync::Pulse;
 use crate::takes::Ready;
 use assembly::Assembly;
 use chain::Site;
@@ -38,6 +39,7 @@ pub(crate) struct Desk {
 pub(crate) fn tone(
     tone: &ToneRender,
     ready: &Ready,
+    pulse: Option<Pulse>,
     outputs: usize,
     setup: Setup,
     unsettled: &BTreeSet<(StripId, usize)>,
@@ -46,6 +48,10 @@ pub(crate) fn tone(
     let tempo = TempoMap::default();
     let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
     let recording = ready.stream().map_err(|error| refusal(Phase::Load, None, error))?;
+    let recording = match pulse {
+        Some(pulse) => pulse.before(recording),
+        None => recording,
+    };
     let site = Site { head: 0, name: "tone" };
     let source = Source::Recording(recording);
     let strips = chain::strips(site, &tone.chain, source, ready.channels, Level::Direct, &mut builder, reporter)?;

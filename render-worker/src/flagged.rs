@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
 
     /// Looks at a file, and writes down what is found.
     pub(crate) fn at(&self, complete: &mut Complete, output: &Output) -> Result<(), BuildError> {
-        if self.checks.gate.is_none() && self.checks.offset.is_none() {
+        if self.checks.gate.is_none() && self.by_ear().is_none() {
             return Ok(());
         }
         let rate = output.sample_rate.unwrap_or(self.rate);
@@ -60,7 +60,7 @@ impl<'a> Look<'a> {
             let expected = self.expected(output, rate);
             complete.file.flags = gate.flags(&seen.scan.finish(), Some(&complete.levels), rate, expected);
         }
-        if let (Some(most), Some(_)) = (self.checks.offset, self.dry) {
+        if let (Some(most), Some(_)) = (self.by_ear(), self.dry) {
             let cut = complete.file.finished.as_ref().map_or(0, |finished| finished.trimmed_start_frames);
             match found(&seen.wet, &seen.dry, rate, most) {
                 // Both were compared from the first frame that stayed on.
@@ -72,6 +72,11 @@ impl<'a> Look<'a> {
             }
         }
         Ok(())
+    }
+
+    /// How far a file's offset is looked for in its sound, where no pulse tells it.
+    fn by_ear(&self) -> Option<u64> {
+        self.checks.offset.filter(|_| !self.checks.sync)
     }
 
     /// The frames that a file should have, where its take alone decides.
@@ -100,7 +105,7 @@ impl<'a> Look<'a> {
         if let Some(dry) = &mut dry {
             dry.skip(file.finished.as_ref().map_or(0, |finished| finished.trimmed_start_frames))?;
         }
-        let most = if self.checks.offset.is_some() && dry.is_some() { MOST_SAMPLES / channels.max(1) } else { 0 };
+        let most = if self.by_ear().is_some() && dry.is_some() { MOST_SAMPLES / channels.max(1) } else { 0 };
         let (mut block, mut left) = (Buffer::new(channels, 0), wet.frames());
         let mut beside = Buffer::new(seen.dry.channel_count(), 0);
         while left > 0 {

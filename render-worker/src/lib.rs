@@ -20,6 +20,7 @@ mod render;
 mod report;
 mod stems;
 mod strict;
+mod sync;
 mod takes;
 
 use std::io;

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Instant;
 
 use audio::device::Setup;
+use audio::offset::Offset;
 use audio::{Decibels, SampleRate};
 use jobs::manifest::{Rendered, Timings};
 use jobs::message::{Failure, FromWorker, Phase};
@@ -19,6 +20,7 @@ use crate::flagged::{self, Look};
 use crate::publish::{Complete, PublishError, Unfinished};
 use crate::report::Reporter;
 use crate::stems::StemSum;
+use crate::sync::{Heard, Pulse};
 use crate::takes::{Ready, Takes};
 
 /// Renders a task and answers. Devices are destroyed after the answer: what they do then harms no finished file. `last` says
@@ -86,10 +88,12 @@ fn attempt(
     };
     let dry = dry.as_deref();
     let look = Look::new(task, dry)?;
+    let pulse = dry.and_then(|_| Pulse::of(&task.checks, rate));
+    let lead = pulse.map_or(0, Pulse::lead);
     let desk = match &task.render {
         Render::Tone(tone) => {
             let ready = dry.expect("a tone has a take");
-            desk::tone(tone, ready, task.outputs.len(), setup, unsettled, reporter)?
+            desk::tone(tone, ready, pulse, task.outputs.len(), setup, unsettled, reporter)?
         }
         Render::Session(session) => desk::session(session, &task.outputs, setup, unsettled, reporter)?,
     };
@@ -98,13 +102,14 @@ fn attempt(
     let mut graph =
         Graph::new(strips, tempo, rate, setup.max_block).map_err(|error| refusal(Phase::Activate, None, error))?;
     let taps: Vec<Tap> =
-        task.outputs.iter().zip(points).map(|(output, point)| tap(output, point, frames, rate)).collect();
+        task.outputs.iter().zip(points).map(|(output, point)| tap(output, point, (lead, frames), rate)).collect();
     let loaded = Instant::now();
 
     reporter.phase(Phase::Process, None)?;
     let mut files = Vec::with_capacity(taps.len());
     let mut sum = StemSum::of(task);
-    let outcome = write_files(task, dry, &mut graph, &taps, &mut files, &mut sum, reporter);
+    let mut heard = Heard::new(pulse);
+    let outcome = write_files(task, dry, &mut graph, &taps, &mut files, (&mut heard, &mut sum), reporter);
     let latencies: Vec<u64> = taps.iter().map(|tap| graph.latency(tap)).collect();
     *chains = graph.into_chains();
     let rendered = Instant::now();
@@ -113,6 +118,7 @@ fn attempt(
         reporter.phase(Phase::Write, None)?;
         let mut complete: Vec<Complete> = Vec::with_capacity(files.len());
         let carried = complete_all(task, &look, &mut files, &latencies, &mut complete)
+            .map(|()| pulse.into_iter().for_each(|pulse| sync(task, pulse, &heard, &mut complete)))
             .and_then(|()| flagged::decide(task, last, &complete))
             // What cannot be carried costs the files too, before any has its name.
             .and_then(|()| annotations::carry(&task.annotations));
@@ -175,6 +181,21 @@ fn complete_all(
     Ok(())
 }
 
+/// Writes down how late the pulse came out in each file, in the file's own frames.
+fn sync(task: &Task, pulse: Pulse, heard: &Heard, complete: &mut [Complete]) {
+    let rate = task.audio.sample_rate;
+    for (index, (file, output)) in complete.iter_mut().zip(&task.outputs).enumerate() {
+        let own = output.sample_rate.unwrap_or(rate).hz() / rate.hz();
+        match pulse.found(heard.of(index), rate) {
+            Some(found) => {
+                let frames = (found.frames as f64 * own).round() as i64;
+                file.file.offset = Some(Offset { frames, ..found });
+            }
+            None => file.warnings.push("nothing came of the pulse in front of its take".to_owned()),
+        }
+    }
+}
+
 /// Where the devices of a strip could not do what the music asked.
 fn incidents(strip: &str, chain: &Chain) -> Vec<String> {
     let told = |slot: &Slot| {
@@ -189,22 +210,23 @@ fn write_files(
     graph: &mut Graph,
     taps: &[Tap],
     files: &mut Vec<Unfinished>,
-    sum: &mut Option<StemSum>,
+    (heard, sum): (&mut Heard, &mut Option<StemSum>),
     reporter: &mut Reporter,
 ) -> Result<Vec<String>, Stop> {
-    let rate = task.audio.sample_rate;
+    let (rate, lead) = (task.audio.sample_rate, heard.lead());
     let mut warnings = Vec::new();
     for (output, tap) in task.outputs.iter().zip(taps) {
         let finish = dry::finish(output, dry, &mut warnings)?;
         let frames = dry.and_then(|dry| dry::frames(output, dry, rate));
         let file = Unfinished::create(output, finish, rate, graph.channels(tap), frames);
         files.push(file.map_err(publish_failure)?);
+        heard.begin(graph.channels(tap));
     }
     let rendered = graph.render(taps, reporter, |index, block| {
         if let Some(sum) = sum {
             sum.add(index, block);
         }
-        files[index].write(block)
+        heard.split(index, block, |block| files[index].write(block))
     });
     let told = rendered.map_err(|error| match error {
         RenderError::Unsettled(found) => Stop::Unsettled(found),
@@ -212,7 +234,7 @@ fn write_files(
             let failure = Failure {
                 phase: Phase::Process,
                 device: Some(device.clone()),
-                at_seconds: Some(rate.seconds(frame)),
+                at_seconds: Some(rate.seconds(frame.saturating_sub(lead))),
                 reason: error.to_string(),
                 retry: false,
                 stop_run: false,
@@ -223,7 +245,7 @@ fn write_files(
             let failure = Failure {
                 phase: Phase::Process,
                 device: None,
-                at_seconds: Some(rate.seconds(frame)),
+                at_seconds: Some(rate.seconds(frame.saturating_sub(lead))),
                 reason: error.to_string(),
                 retry: false,
                 stop_run: false,
@@ -253,16 +275,16 @@ fn publish_failure(error: PublishError) -> BuildError {
     })
 }
 
-/// What of the graph an output shows, and for how long.
-fn tap(output: &Output, (strip, point): (StripId, TapPoint), frames: u64, rate: SampleRate) -> Tap {
+/// What of the graph an output shows, and for how long behind what is led in.
+fn tap(output: &Output, (strip, point): (StripId, TapPoint), (lead, frames): (u64, u64), rate: SampleRate) -> Tap {
     let end = match output.length {
-        Length::Match => TapEnd::At(frames),
+        Length::Match => TapEnd::At(lead + frames),
         Length::Tail { limit, below_db } => TapEnd::Silence {
             below: Decibels(below_db).gain() as f32,
-            least: frames,
-            most: frames + rate.frames(limit),
+            least: lead + frames,
+            most: lead + frames + rate.frames(limit),
         },
-        Length::Seconds(seconds) => TapEnd::At(rate.frames(seconds)),
+        Length::Seconds(seconds) => TapEnd::At(lead + rate.frames(seconds)),
     };
     Tap { strip, point, end }
 }

@@ -102,7 +102,8 @@ fn a_plan_and_a_render_say_first_what_they_come_to() {
     let written: u64 = place.sound_files("out").values().map(|bytes| bytes.len() as u64).sum();
     assert_eq!(written, bytes as u64, "what was reckoned is what was written");
     let last: Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
-    assert_eq!((&last["event"], &last["flagged"]["files"]), (&json!("summary"), &json!(0)));
+    let flagged = place.manifest("out/manifest.jsonl").iter().filter(|line| line["file"]["flags"].is_array()).count();
+    assert_eq!((&last["event"], &last["flagged"]["files"]), (&json!("summary"), &json!(flagged)));
     // Nothing is left to start.
     let again = place.run(&["render", "job.yaml"]).expect(0);
     assert!(!again.err.contains("of audio"), "{}", again.err);
@@ -321,4 +322,34 @@ fn a_full_disk_stops_a_job_and_the_next_run_goes_on_when_there_is_room() {
     assert!(!ran.err.contains("are free for"), "{}", ran.err);
     ran.says(&[&format!("{} kept as they were", standing.len()), "Data set: "]);
     assert_eq!(place.sound_files("out"), whole);
+}
+
+#[test]
+fn a_pulse_in_front_of_a_take_tells_how_late_it_comes_and_leaves_the_files_as_they_are() {
+    let place = place();
+    let job = |quality: &str, folder: &str| {
+        format!(
+            "tonemill: 1\ninputs: \"di/{{id}}.wav\"\ntones:\n- {{ name: Fuzz, chain: [{{ drive: {{ drive: 30 dB }} }}] }}\n\
+             - {{ name: Late, chain: [{{ delay: {{ time: 20 ms, feedback: 0 %, mix: 100 %, high_cut: off }} }}, {{ gain: -3 dB }}] }}\n\
+             quality: {quality}\noutput: {{ path: \"{folder}/{{tone}}/{{id}}.wav\", bits: 32f }}\n"
+        )
+    };
+    place.write("with.yaml", job("{ offset: 50 ms, sync: true }", "with"));
+    place.write("without.yaml", job("keep", "without"));
+    for name in ["with.yaml", "without.yaml"] {
+        place.run(&["render", name]).expect(0);
+    }
+    let lines = place.manifest("with/manifest.jsonl");
+    assert_eq!(lines.len(), 4);
+    for line in &lines {
+        let offset = &line["file"]["offset"];
+        let late = if line["tone"] == "Late" { i64::from(RATE) / 50 } else { 0 };
+        assert_eq!((&offset["frames"], &offset["inverted"]), (&json!(late), &json!(false)), "{line}");
+        assert!(offset["confidence"].as_f64().unwrap() > 0.9, "{line}");
+    }
+    let (with, without) = (place.sound_files("with"), place.sound_files("without"));
+    assert_eq!(with.len(), 4);
+    for (name, bytes) in with.iter().filter(|(name, _)| !name.starts_with("fuzz") && !name.starts_with("Fuzz")) {
+        assert!(bytes == &without[name], "{name:?} is the same with the pulse");
+    }
 }

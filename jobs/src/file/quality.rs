@@ -15,6 +15,9 @@ const POLICIES: [(&str, FlagPolicy); 4] = [
 /// The longest offset that can be asked for, in seconds: more than that is another take.
 const MOST_OFFSET: f64 = 1.0;
 
+/// How far off its take a file may lie where a pulse is asked for alone, in seconds.
+const SYNC_OFFSET: f64 = 0.01;
+
 /// What a job looks at that does not say: of takes the standard gate, of sessions nothing.
 pub(super) fn standard(work: Option<&Work>) -> Checks {
     match work {
@@ -70,8 +73,12 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, audio: AudioSettings, col
     limit(&fields, "like_dry", &mut gate.like_dry_below_db, level("like_dry"));
     let mut offset = None;
     limit(&fields, "offset", &mut offset, |node| seconds("offset", node, 0.0..=MOST_OFFSET, collector));
+    let sync = fields.boolean("sync").unwrap_or(false);
+    if sync && offset.is_none() {
+        offset = Some(SYNC_OFFSET);
+    }
     if !takes && work.is_some() {
-        for name in ["like_dry", "offset"] {
+        for name in ["like_dry", "offset", "sync"] {
             if fields.get(name).is_some_and(|node| !is_off(node)) {
                 let message = format!("{name} compares with a dry take, and a session has none");
                 collector.mistake_with(fields.place_of(name), message, "Remove it.");
@@ -80,7 +87,7 @@ pub(super) fn decode(node: &Node, work: Option<&Work>, audio: AudioSettings, col
     }
     fields.finish();
     let offset = offset.map(|seconds| (seconds * audio.sample_rate.hz()).round() as u64);
-    Checks { gate: Some(gate), policy, offset, output_root: None }
+    Checks { gate: Some(gate), policy, offset, sync, output_root: None }
 }
 
 /// Whether a limit, or all looking, is switched off.

@@ -535,6 +535,10 @@ fn quality() -> Value {
                             "$ref": "#/$defs/flag_level",
                         },
                         "offset": { "description": "Measure how far each file lies off its dry take, at most so far.", "$ref": "#/$defs/flag_time" },
+                        "sync": {
+                            "description": "Measure that by a pulse in front of the take, which is cut off again. At most 10 ms unless offset says so.",
+                            "type": "boolean",
+                        },
                     },
                     "additionalProperties": false,
                 },

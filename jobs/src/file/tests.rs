@@ -378,7 +378,7 @@ fn the_schema_takes_what_the_reader_takes() {
         tones(r#""output": {"path": "o/{tone}/{id}.wav", "also": "dry", "match": "dry"}, "quality": "off""#),
         tones(r#""output": {"path": "o/{id}.wav", "also": {"dry": "d/{id}.flac"}, "match": {"dry": "rms"}}, "quality": "retry""#),
         tones(r#""output": {"path": "o/{tone}.wav", "also": [{"dry": {"bits": 16, "loudness": "-24 LUFS"}}]}, "quality": {}"#),
-        tones(r#""output": {"path": "o.wav", "package": {"as": "egdb", "to": "s", "split": {"train": 1}}}, "quality": {"policy": "fail", "silent_below": "-60 dB", "clipped_run": 4, "dc": 0.1, "stuck": "1 s", "shorter_than": "off", "like_dry": -50, "offset": "10 ms"}"#),
+        tones(r#""output": {"path": "o.wav", "package": {"as": "egdb", "to": "s", "split": {"train": 1}}}, "quality": {"policy": "fail", "silent_below": "-60 dB", "clipped_run": 4, "dc": 0.1, "stuck": "1 s", "shorter_than": "off", "like_dry": -50, "offset": "10 ms", "sync": true}"#),
         r#"{"tonemill": 1, "session": {"tracks": {"t": {"audio": "x"}}}, "output": {"path": "a.wav"}, "quality": {"like_dry": false}}"#.to_owned(),
         inputs(r#""files": ["a/{id}.wav"], "metadata": "m/{id}.json", "annotations": ["a/{id}.mid"], "group_by": "id""#),
         inputs(r#""list": "a.csv", "channels": ["sum", 2, "each"], "segments": {"length": "10 s", "hop": "5 s"}"#),

@@ -112,6 +112,9 @@ pub struct Checks {
     /// How far a file lies behind its dry take is measured, up to so many frames of the file either way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
+    /// That is told by a pulse in front of the take, which is cut off again, and not by the take itself.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sync: bool,
     /// The output folder in whose quarantine a flagged file may come to lie, where the policy is `retry` or `quarantine`.
     /// Absent in a plan, whose header says it: a task is given it on its way to a worker.
     #[serde(skip_serializing_if = "Option::is_none")]
