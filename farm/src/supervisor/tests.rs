@@ -23,7 +23,7 @@ fn task(number: u32) -> Task {
         "label": format!("label {number}"),
         "key": format!("key {number}"),
         "audio": { "sample_rate": 1000, "block_size": 64 },
-        "render": { "tone": { "input": "/in.wav", "tone": "t", "chain": [] } },
+        "render": { "tone": { "input": { "file": "/in.wav" }, "tone": "t", "chain": [] } },
         "outputs": [{
             "path": format!("/out/{number}.wav"),
             "deliver": "mix",

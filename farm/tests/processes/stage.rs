@@ -66,7 +66,7 @@ impl Stage {
                 "label": label,
                 "key": format!("key {number}"),
                 "audio": { "sample_rate": 1000, "block_size": 64 },
-                "render": { "tone": { "input": "/in.wav", "tone": "t", "chain": [] } },
+                "render": { "tone": { "input": { "file": "/in.wav" }, "tone": "t", "chain": [] } },
                 "outputs": [{
                     "path": self.output(number),
                     "deliver": "mix",
