@@ -237,7 +237,9 @@ fn a_file_that_is_no_recording_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("words.wav");
     for content in [None, Some("words")] {
-        content.map(|words| std::fs::write(&path, words).unwrap());
+        if let Some(words) = content {
+            std::fs::write(&path, words).unwrap();
+        }
         let error = Takes::new().ready(&Take::whole(path.clone()), RATE).unwrap_err();
         let BuildError::Task(failure) = error else { panic!("{error:?}") };
         assert!(failure.reason.contains("words.wav") && !failure.retry, "{failure:?}");
