@@ -57,10 +57,15 @@ pub(crate) fn check(job: &mut JobFile) {
     collector.extend(std::mem::take(&mut job.mistakes));
     let before = collector.len();
     check_fields(rules, &collector);
-    if collector.len() == before
-        && let Err(error) = serde_json::from_value::<Settings>(rules.object())
-    {
-        collector.mistake(&rules.place, format!("package: {error}"));
+    if collector.len() == before {
+        match serde_json::from_value::<Settings>(rules.object()) {
+            Ok(settings) => {
+                if let Err(unused) = settings.check() {
+                    collector.mistake(&rules.place, format!("package: {unused}"));
+                }
+            }
+            Err(error) => collector.mistake(&rules.place, format!("package: {error}")),
+        }
     }
     job.mistakes = collector.into_mistakes();
 }

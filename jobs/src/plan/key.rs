@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::ENGINE;
 use crate::hash::of_text;
-use crate::task::{Annotation, AudioSettings, Checks, Output, Render, Task, Tempo, TrackSource};
+use crate::task::{Annotation, AudioSettings, Checks, FlagPolicy, Output, Render, Task, Tempo, TrackSource};
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -43,8 +43,8 @@ pub(super) fn key(task: &Task) -> String {
         outputs: outputs.iter().map(|output| Output { path: PathBuf::new(), ..output.clone() }).collect(),
         sources: sources.iter().map(|s| (s.role.as_str(), s.blake3.as_str())).collect(),
         annotations: annotations.iter().map(follow).collect(),
-        // Where a file would be put aside is not what it holds.
-        checks: Checks { output_root: None, ..checks.clone() },
+        // What becomes of a flagged file, and where it would be put aside, is not what it holds.
+        checks: Checks { output_root: None, policy: FlagPolicy::default(), ..checks.clone() },
     };
     of_text(&serde_json::to_string(&content).expect("a render's maps have texts for keys"))
 }

@@ -138,3 +138,17 @@ fn a_data_set_lies_beside_what_is_rendered() {
         assert!(told.contains("job.yaml:4:65: the data set would take the place of out"), "{told}");
     }
 }
+
+#[test]
+fn another_policy_asks_for_no_other_sound_and_another_limit_does() {
+    let bench = tones_bench();
+    let keys = |quality: &str| {
+        let plan =
+            bench.plan(&job(&format!("quality: {quality}\noutput: {{ path: 'out/{{tone}}/{{id}}.flac' }}"))).unwrap();
+        plan.tasks.iter().map(|task| task.key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("keep"), keys("quarantine"));
+    assert_eq!(keys("keep"), keys("{ policy: fail }"));
+    assert_ne!(keys("keep"), keys("{ silent_below: -60 dB }"));
+    assert_ne!(keys("keep"), keys("off"));
+}
