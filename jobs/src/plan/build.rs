@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use presets::document::{Collector, Document, Located, Mistakes, Node, Place};
 use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
@@ -12,7 +13,7 @@ use super::devices::Devices;
 use super::estimate::Estimating;
 use super::examiner::Examiner;
 use super::sources::Files;
-use super::tasks::Tasks;
+use super::tasks::{Batch, Tasks};
 use super::written::Outputs;
 use super::{Header, Options, Plan, package, session, songs, tones};
 use crate::file::tones::inline;
@@ -21,7 +22,7 @@ use crate::glob::Glob;
 use crate::paths;
 use crate::task::{Annotation, AudioSettings, Checks, Item, Output, Render, Source, Task};
 
-/// Tasks that are packed together: enough for all threads.
+/// Tasks that are packed together. More of them would leave the processor's cache before they are packed.
 const BATCH: usize = 256;
 
 /// What a task of a job with inputs has beside its render and outputs.
@@ -48,6 +49,10 @@ pub(super) struct Builder<'a> {
     tasks: Tasks,
     /// Those that are still to be packed, without their keys.
     pending: Vec<Task>,
+    /// The batch before those.
+    packing: Option<JoinHandle<Batch>>,
+    /// Tasks that were packed or are being.
+    handed: usize,
     outputs: Outputs,
     estimating: Estimating,
 }
@@ -75,6 +80,8 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         presets: Presets::default(),
         tasks: Tasks::default(),
         pending: Vec::new(),
+        packing: None,
+        handed: 0,
         outputs: Outputs::default(),
         estimating: Estimating::default(),
     };
@@ -91,6 +98,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         None => {}
     }
     builder.pack();
+    await_packing(&mut builder.packing, &mut builder.tasks);
     let Builder { collector, devices, base, tasks, outputs, estimating, .. } = builder;
     if let Some(rules) = &job.output {
         let patterns = patterns(job);
@@ -201,15 +209,19 @@ impl<'a> Builder<'a> {
     /// Adds a task.
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
         let Beside { item, annotations, checks, frames, channels } = beside;
-        let number = (self.tasks.len() + self.pending.len()) as u32;
+        let number = (self.handed + self.pending.len()) as u32;
         let (audio, key) = (self.audio(), String::new());
         let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
         if let Some(rules) = self.rules() {
-            let label = |number: u32| match self.pending.first() {
-                Some(first) if number >= first.number => self.pending[(number - first.number) as usize].label.clone(),
-                _ => self.tasks.get(number as usize).label,
+            let Builder { outputs, tasks, pending, packing, collector, .. } = self;
+            let mut label = |number: u32| {
+                await_packing(packing, tasks);
+                match pending.first() {
+                    Some(first) if number >= first.number => pending[(number - first.number) as usize].label.clone(),
+                    _ => tasks.get(number as usize).label,
+                }
             };
-            self.outputs.add(&task, &label, &rules.file.path.place, &self.collector);
+            outputs.add(&task, &mut label, &rules.file.path.place, collector);
         }
         self.estimating.add(&task, frames, channels);
         self.pending.push(task);
@@ -218,10 +230,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Packs what was added since the last time.
+    /// Lets what was added since the last time be packed, while planning goes on.
     fn pack(&mut self) {
-        self.tasks.extend(&mut self.pending, |task| task.key = super::key::key(task));
-        self.pending.clear();
+        await_packing(&mut self.packing, &mut self.tasks);
+        let tasks = std::mem::take(&mut self.pending);
+        self.handed += tasks.len();
+        let complete = |task: &mut Task| task.key = super::key::key(task);
+        self.packing = Some(std::thread::spawn(move || Batch::pack(tasks, complete)));
+    }
+}
+
+/// Takes over what is being packed.
+fn await_packing(packing: &mut Option<JoinHandle<Batch>>, tasks: &mut Tasks) {
+    if let Some(packing) = packing.take() {
+        tasks.append(packing.join().expect("packing does not panic"));
     }
 }
 

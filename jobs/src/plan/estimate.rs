@@ -44,12 +44,17 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Devices that are compared one by one before one is looked for among all.
+const MOST_RECENT: usize = 16;
+
 /// Adds up what tasks come to, one after the other, so that none need be kept.
 #[derive(Clone, Debug, Default)]
 pub struct Estimating {
     estimate: Estimate,
     /// Places among the estimate's devices, by what tells a device from others.
     places: HashMap<String, usize>,
+    /// The last few of them: tasks that follow each other have the same devices.
+    recent: Vec<usize>,
 }
 
 impl Estimating {
@@ -85,14 +90,27 @@ impl Estimating {
     }
 
     fn place(&mut self, setup: &DeviceSetup) -> usize {
+        let same = |place: &usize| {
+            let known = &self.estimate.devices[*place].setup;
+            known.device == setup.device
+                && known.assets == setup.assets
+                && known.state == setup.state
+                && known.preset == setup.preset
+        };
+        if let Some(known) = self.recent.iter().copied().find(same) {
+            return known;
+        }
         // What a device costs depends on the files that it works with; its parameters change that little.
         let DeviceSetup { device, state, preset, assets, .. } = setup;
         let key = serde_json::to_string(&(device, state, preset, assets)).expect("a setup has texts for keys");
+        self.recent.truncate(MOST_RECENT - 1);
         let devices = &mut self.estimate.devices;
-        *self.places.entry(key).or_insert_with(|| {
+        let place = *self.places.entry(key).or_insert_with(|| {
             devices.push(DeviceTime { setup: setup.clone(), seconds: 0.0 });
             devices.len() - 1
-        })
+        });
+        self.recent.insert(0, place);
+        place
     }
 }
 

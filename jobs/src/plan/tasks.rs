@@ -83,34 +83,18 @@ impl Tasks {
         self.close_line();
     }
 
-    /// Likewise all of them, each once it is `completed`, on as many threads as the machine has.
-    pub(super) fn extend(&mut self, tasks: &mut [Task], complete: impl Fn(&mut Task) + Sync) {
-        let blocks = if self.open.is_empty() { tasks.len() / BLOCK } else { 0 };
-        let (whole, rest) = tasks.split_at_mut(blocks * BLOCK);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = blocks.div_ceil(threads).max(1) * BLOCK;
-        let pack = |tasks: &mut [Task]| {
-            let pack = |block: &mut [Task]| {
-                let mut lines = Vec::new();
-                for task in block {
-                    complete(task);
-                    write_line(task, &mut lines);
-                }
-                Packed::of(&lines)
-            };
-            tasks.chunks_mut(BLOCK).map(pack).collect::<Vec<_>>()
-        };
-        std::thread::scope(|scope| {
-            let packing: Vec<_> = whole.chunks_mut(share).map(|tasks| scope.spawn(|| pack(tasks))).collect();
-            for packed in packing {
-                self.packed.extend(packed.join().expect("packing does not panic"));
-            }
-        });
-        self.count += blocks * BLOCK;
-        for task in rest {
-            complete(task);
-            self.push(task);
-        }
+    /// Likewise a batch that was packed aside.
+    pub(super) fn append(&mut self, batch: Batch) {
+        let Batch { packed, rest, .. } = batch;
+        assert!(self.open.is_empty() || packed.is_empty(), "whole blocks come behind whole blocks");
+        self.count += packed.len() * BLOCK;
+        self.packed.extend(packed);
+        rest.iter().for_each(|task| self.push(task));
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
     }
 
     /// Likewise the line of a plan file, if it is that of a task.
@@ -128,11 +112,6 @@ impl Tasks {
             self.packed.push(Packed::of(&self.open));
             self.open.clear();
         }
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.count
     }
 
     /// Whether there is none.
@@ -223,6 +202,41 @@ impl Packed {
 
     fn lines(&self) -> Vec<u8> {
         zstd::bulk::decompress(&self.bytes, self.length).expect("it was compressed here")
+    }
+}
+
+/// Tasks in packed form, to be put behind others.
+pub(super) struct Batch {
+    packed: Vec<Packed>,
+    /// Those that fill no block.
+    rest: Vec<Task>,
+    /// Those that do, which are freed where they were made: another thread would wait for the memory that belongs to it.
+    _spent: Vec<Task>,
+}
+
+impl Batch {
+    /// Packs tasks, each once it is `completed`, on as many threads as the machine has.
+    pub fn pack(mut tasks: Vec<Task>, complete: impl Fn(&mut Task) + Sync) -> Batch {
+        let mut rest = tasks.split_off(tasks.len() / BLOCK * BLOCK);
+        rest.iter_mut().for_each(&complete);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = (tasks.len() / BLOCK).div_ceil(threads).max(1) * BLOCK;
+        let pack = |tasks: &mut [Task]| {
+            let pack = |block: &mut [Task]| {
+                let mut lines = Vec::new();
+                for task in block {
+                    complete(task);
+                    write_line(task, &mut lines);
+                }
+                Packed::of(&lines)
+            };
+            tasks.chunks_mut(BLOCK).map(pack).collect::<Vec<_>>()
+        };
+        let packed = std::thread::scope(|scope| {
+            let packing: Vec<_> = tasks.chunks_mut(share).map(|tasks| scope.spawn(|| pack(tasks))).collect();
+            packing.into_iter().flat_map(|packing| packing.join().expect("packing does not panic")).collect()
+        });
+        Batch { packed, rest, _spent: tasks }
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Outputs {
 #[derive(Clone, Copy)]
 struct Writer {
     task: u32,
-    /// What stands for the file that follows a take, where it is one.
-    annotation: Option<u128>,
+    /// What stands for the file that follows a take, where it is one; 0 for a sound.
+    annotation: u64,
 }
 
 /// A folder that outputs lie in.
@@ -49,15 +49,15 @@ impl Default for Outputs {
 
 impl Outputs {
     /// Takes in what a task writes and reads. `label` says what one before it is called.
-    pub fn add(&mut self, task: &Task, label: &dyn Fn(u32) -> String, place: &Place, collector: &Collector) {
+    pub fn add(&mut self, task: &Task, label: &mut dyn FnMut(u32) -> String, place: &Place, collector: &Collector) {
         for source in &task.sources {
             if !self.read.contains_key(&source.path) {
                 let real = Path::new(&source.path).canonicalize().ok();
                 self.read.insert(source.path.clone(), real);
             }
         }
-        let outputs = task.outputs.iter().map(|output| (output.path.as_path(), None));
-        let follow = task.annotations.iter().map(|annotation| (annotation.path.as_path(), Some(identity(annotation))));
+        let outputs = task.outputs.iter().map(|output| (output.path.as_path(), 0));
+        let follow = task.annotations.iter().map(|annotation| (annotation.path.as_path(), identity(annotation)));
         for (path, annotation) in outputs.chain(follow) {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             if !self.folders.contains_key(folder) {
@@ -77,7 +77,7 @@ impl Outputs {
             let writer = Writer { task: task.number, annotation };
             if let Some(other) = self.writers.insert(hash(&real), writer) {
                 // What belongs to a take is the same file for all its tones and draws, and may lie in one place.
-                if annotation.is_some() && annotation == other.annotation {
+                if annotation != 0 && annotation == other.annotation {
                     continue;
                 }
                 self.shared.tell(place, || (shared(task, writer, other, label, path), SHARED.to_owned()), collector);
@@ -138,10 +138,10 @@ impl Outputs {
 const SHARED: &str = "Put what tells them apart into the path: {tone}, {input}, {name} or a capture.";
 
 /// Who would write to one path.
-fn shared(task: &Task, writer: Writer, other: Writer, label: &dyn Fn(u32) -> String, path: &Path) -> String {
+fn shared(task: &Task, writer: Writer, other: Writer, label: &mut dyn FnMut(u32) -> String, path: &Path) -> String {
     let theirs = if other.task == task.number { task.label.clone() } else { label(other.task) };
     let who = match (theirs.as_str(), task.label.as_str()) {
-        (a, b) if a == b && writer.annotation.or(other.annotation).is_some() => format!("two files of {a}"),
+        (a, b) if a == b && writer.annotation.max(other.annotation) != 0 => format!("two files of {a}"),
         (a, b) if a == b => format!("two sounds of {a}"),
         (a, b) => format!("{a} and {b}"),
     };
@@ -149,9 +149,9 @@ fn shared(task: &Task, writer: Writer, other: Writer, label: &dyn Fn(u32) -> Str
 }
 
 /// What an annotation holds: those of one text are the same file.
-fn identity(annotation: &Annotation) -> u128 {
+fn identity(annotation: &Annotation) -> u64 {
     let written = serde_json::to_vec(&(&annotation.source, &annotation.change)).expect("a path and numbers are JSON");
-    hash_of(&written)
+    (hash_of(&written) as u64).max(1)
 }
 
 /// What stands for a path: no two of a plan share it by chance.

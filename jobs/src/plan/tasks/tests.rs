@@ -68,7 +68,7 @@ fn a_line_that_is_no_task_is_told_by_its_place() {
 #[test]
 fn tasks_that_are_packed_on_many_threads_are_those_that_are_packed_on_one() {
     let complete = |task: &mut Task| task.key = blake3::hash(task.label.as_bytes()).to_hex().to_string();
-    for (before, count) in [(0, 5 * BLOCK + 3), (3, 2 * BLOCK), (BLOCK, 9 * BLOCK), (0, 0)] {
+    for (before, count) in [(0, 5 * BLOCK + 3), (3, BLOCK - 1), (BLOCK, 9 * BLOCK), (0, 0)] {
         let wanted: Tasks = (0..before + count)
             .map(task)
             .enumerate()
@@ -80,8 +80,8 @@ fn tasks_that_are_packed_on_many_threads_are_those_that_are_packed_on_one() {
             })
             .collect();
         let mut tasks: Tasks = (0..before).map(task).collect();
-        let mut more: Vec<Task> = (before..before + count).map(task).collect();
-        tasks.extend(&mut more, complete);
+        let more: Vec<Task> = (before..before + count).map(task).collect();
+        tasks.append(Batch::pack(more, complete));
         assert_eq!(tasks, wanted);
         assert_eq!(tasks.len(), before + count);
     }
