@@ -28,6 +28,18 @@ pub struct Gate {
     pub like_dry_below_db: Option<f64>,
 }
 
+impl Gate {
+    /// A gate that looks at nothing but whether values are finite.
+    pub const OPEN: Gate = Gate {
+        silent_below_dbfs: None,
+        clipped_run_frames: None,
+        dc_offset: None,
+        stuck_seconds: None,
+        shorter_than_seconds: None,
+        like_dry_below_db: None,
+    };
+}
+
 impl Default for Gate {
     /// Silence below -90 dBFS, 16 clipped samples in a row, an offset of 0.05, half a second of the same, nothing shorter
     /// than 10 ms, nothing closer to its input than -60 dB.
@@ -552,14 +564,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_absent_is_not_looked_at() {
-        let gate = Gate {
-            silent_below_dbfs: None,
-            clipped_run_frames: None,
-            dc_offset: None,
-            stuck_seconds: None,
-            shorter_than_seconds: None,
-            like_dry_below_db: None,
-        };
+        let gate = Gate::OPEN;
         let mut scan = QualityScan::new(1, &gate, &[4]);
         let ones = Buffer::from_channels(vec![vec![1.0; 4]]);
         scan.add_with_dry(&ones, &ones);

@@ -24,6 +24,12 @@ impl Hashes {
     }
 }
 
+/// Half of the hash of some bytes, which stands for them where there may be a million: no two share it by chance.
+pub fn short(bytes: &[u8]) -> u128 {
+    let hash = blake3::hash(bytes);
+    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes"))
+}
+
 /// The hash of a text in hex.
 pub fn of_text(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex().to_string()

@@ -87,7 +87,7 @@ impl<'a> Look<'a> {
 
     /// Goes through a file once, with the dry take beside it.
     fn seen(&self, path: &Path, file: &RenderedFile, rate: SampleRate) -> Result<Seen, ReadError> {
-        let gate = self.checks.gate.clone().unwrap_or(NOTHING);
+        let gate = self.checks.gate.clone().unwrap_or(Gate::OPEN);
         // What is resampled repeats no block.
         let periods: &[usize] = if rate == self.rate { &[self.block] } else { &[] };
         let channels = usize::from(file.channels);
@@ -128,16 +128,6 @@ impl<'a> Look<'a> {
         Ok(seen)
     }
 }
-
-/// A gate that lets everything through.
-const NOTHING: Gate = Gate {
-    silent_below_dbfs: None,
-    clipped_run_frames: None,
-    dc_offset: None,
-    stuck_seconds: None,
-    shorter_than_seconds: None,
-    like_dry_below_db: None,
-};
 
 /// What one pass over a file gives.
 struct Seen {

@@ -145,15 +145,12 @@ fn patterns(job: &JobFile) -> Vec<Pattern<'_>> {
         _ => Vec::new(),
     };
     let folder = job_folder(job);
-    let pattern = |glob: &'_ &Glob| glob.is_pattern();
-    let globs = globs.into_iter().filter(pattern);
-    globs
-        .filter_map(|glob| {
-            let fixed = glob.folder(folder);
-            let clean = paths::clean(&fixed).ok()?;
-            Some(Pattern { glob, fixed, clean })
-        })
-        .collect()
+    let pattern = |glob| {
+        let fixed = Glob::folder(glob, folder);
+        let clean = paths::clean(&fixed).ok()?;
+        Some(Pattern { glob, fixed, clean })
+    };
+    globs.into_iter().filter(|glob| glob.is_pattern()).filter_map(pattern).collect()
 }
 
 fn job_folder(job: &JobFile) -> &Path {

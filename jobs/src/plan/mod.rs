@@ -16,6 +16,7 @@ mod moves;
 mod outputs;
 mod package;
 mod pools;
+mod rendition;
 mod session;
 mod songs;
 mod sources;

@@ -8,17 +8,16 @@ use presets::DeviceKind;
 use presets::document::{Located, Place, did_you_mean, similar};
 use presets::template::{DrawContext, ToneTemplate};
 
-use super::build::{Beside, Builder};
+use super::build::Builder;
 use super::devices::Signal;
 use super::draws::{Hands, Tone};
 use super::inputs::{self, Input};
-use super::outputs;
-use super::sources::{Sources, names_in};
+use super::rendition::{Names, Rendition};
+use super::sources::names_in;
 use crate::file::tones::MOST_DRAWS;
 use crate::file::{Draws, ToneForm, TonesForm};
 use crate::glob::Glob;
 use crate::paths;
-use crate::task::{Deliver, Facts, Item, Render, ToneRender};
 
 /// Most tasks of a job.
 const MOST_TASKS: u64 = 10_000_000;
@@ -77,54 +76,24 @@ fn draw(builder: &mut Builder<'_>, tone: &mut Tone, input: &Input, count: u64) {
         let signal = Signal { channels: Some(input.channels()), of: &shown };
         let resolved = tone.resolve(&context, signal, &mut hands(builder));
         let (Some((resolved, used, behind)), Some(rules)) = (resolved, builder.rules()) else { continue };
-        let padded = format!("{number:03}");
-        let mut values: BTreeMap<&str, &str> = BTreeMap::new();
-        values.extend(input.fills.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-        let fixed = [
-            ("job", builder.job.name.as_str()),
-            ("name", "mix"),
-            ("tone", &tone.tag),
-            ("input", &recording.stem),
-            ("group", &recording.group),
-            ("draw", &padded),
-        ];
-        values.extend(fixed);
-        let (file, length) = (&rules.deliver.first().map_or(&rules.file, |d| &d.file), rules.length);
-        let collector = &builder.collector;
-        let Some(output) = outputs::output(file, length, &builder.base, &values, Deliver::Mix, collector) else {
-            continue;
-        };
-        let mut sources = Sources::default();
-        sources.add(recording.source.clone());
-        sources.extend(&used);
-        let Some(annotations) = inputs::beside(builder, &input.notes, &input.change, &output, &values) else {
-            continue;
-        };
-        if !annotations.is_empty() {
-            input.notes.iter().for_each(|note| sources.add(note.source.clone()));
-        }
-        let item = Item {
-            take: input.text(),
-            source_group: input.source_group.to_string(),
-            tone: Some(tone.name.clone()),
-            draw: drawn.then_some(number),
-            drawn: tone.template().drawn(&resolved),
-            metadata: Facts::clone(&input.facts),
-        };
-        let render =
-            Render::Tone(ToneRender { input: input.take.clone(), tone: tone.name.clone(), chain: resolved.chain });
+        let file = &rules.deliver.first().map_or(&rules.file, |delivery| &delivery.file);
         let label = match count {
             1 => format!("{}, \"{}\"", input.label, tone.name),
             _ => format!("{}, \"{}\", draw {number}", input.label, tone.name),
         };
-        let beside = Beside {
-            item: Some(item),
-            annotations,
+        let rendition = Rendition {
+            names: Names { name: "mix", tone: &tone.tag, draw: number },
+            tone: Some(&tone.name),
+            draw: drawn.then_some(number),
+            drawn: tone.template().drawn(&resolved),
+            chain: resolved.chain,
+            used,
+            channels: behind.unwrap_or(input.channels()),
+            length: rules.length,
             checks: builder.job.checks.clone(),
-            frames: input.frames(builder.audio().sample_rate),
-            channels: behind.and_then(|count| u16::try_from(count).ok()).unwrap_or(input.channels() as u16),
+            label,
         };
-        builder.task(label, render, vec![output], sources.into_vec(), beside);
+        rendition.add(builder, input, file);
     }
 }
 

@@ -8,6 +8,7 @@ use presets::document::{Collector, Place};
 
 use super::limited::Limited;
 use super::tasks::{Outline, Tasks};
+use crate::hash::short;
 use crate::paths;
 use crate::task::{Annotation, Task};
 
@@ -15,7 +16,8 @@ use crate::task::{Annotation, Task};
 pub(super) struct Outputs {
     /// Task by path, which is kept as its hash: there may be a million.
     writers: HashMap<u128, Writer>,
-    folders: HashMap<PathBuf, Folder>,
+    /// Where each folder that outputs lie in really is; `None` where it is still to be made, so that nothing stands in it.
+    folders: HashMap<PathBuf, Option<PathBuf>>,
     read: HashMap<String, Option<PathBuf>>,
     shared: Limited,
     standing: Limited,
@@ -27,12 +29,6 @@ struct Writer {
     task: u32,
     /// What stands for the file that follows a take, where it is one; 0 for a sound.
     annotation: u64,
-}
-
-/// A folder that outputs lie in.
-struct Folder {
-    /// Where it really is; `None` where it is still to be made, so that nothing stands in it.
-    real: Option<PathBuf>,
 }
 
 impl Default for Outputs {
@@ -61,9 +57,9 @@ impl Outputs {
         for (path, annotation) in outputs.chain(follow) {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             if !self.folders.contains_key(folder) {
-                self.folders.insert(folder.to_owned(), Folder { real: folder.canonicalize().ok() });
+                self.folders.insert(folder.to_owned(), folder.canonicalize().ok());
             }
-            let real = match &self.folders[folder].real {
+            let real = match &self.folders[folder] {
                 Some(real) => {
                     if path.is_dir() {
                         let message = || format!("{} is a folder", paths::shown(path));
@@ -151,17 +147,12 @@ fn shared(task: &Task, writer: Writer, other: Writer, label: &mut dyn FnMut(u32)
 /// What an annotation holds: those of one text are the same file.
 fn identity(annotation: &Annotation) -> u64 {
     let written = serde_json::to_vec(&(&annotation.source, &annotation.change)).expect("a path and numbers are JSON");
-    (hash_of(&written) as u64).max(1)
+    (short(&written) as u64).max(1)
 }
 
-/// What stands for a path: no two of a plan share it by chance.
+/// What stands for a path.
 fn hash(path: &Path) -> u128 {
-    hash_of(path.as_os_str().as_encoded_bytes())
-}
-
-fn hash_of(bytes: &[u8]) -> u128 {
-    let hash = blake3::hash(bytes);
-    u128::from_le_bytes(hash.as_bytes()[..16].try_into().expect("16 of 32 bytes"))
+    short(path.as_os_str().as_encoded_bytes())
 }
 
 /// Whether files can be made in a folder. The superuser always may, whatever the folder's mode says.
