@@ -382,7 +382,7 @@ pub(crate) struct ProcessArguments {
     pub(crate) load_timeout: f64,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.1..=1e6).contains(&seconds) => Ok(seconds),
         _ => Err("give seconds between 0.1 and 1000000".to_owned()),

@@ -69,6 +69,11 @@ impl<'a> Known<'a> {
         &self.ledger
     }
 
+    /// Whether the manifest would say something new.
+    pub(crate) fn has_news(&self) -> bool {
+        self.changed
+    }
+
     /// Files that two runs have made of the same things and that differ all the same.
     pub(crate) fn differing(&self) -> usize {
         self.differing.len()
@@ -189,7 +194,7 @@ impl<'a> Known<'a> {
 
     /// Writes the manifest if it would say something new. Hold the output's lock.
     pub(crate) fn write_if_changed(&mut self, verdicts: &mut Verdicts) -> Result<(), Trouble> {
-        if self.changed { self.write(verdicts).map(drop) } else { Ok(()) }
+        if self.has_news() { self.write(verdicts).map(drop) } else { Ok(()) }
     }
 
     /// Writes the manifest: the plan's files in its order, then others that still stand. Gives its path. Hold the output's

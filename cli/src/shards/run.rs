@@ -1,9 +1,10 @@
 //! `tonemill run`: one part of a plan folder.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-use farm::Run;
+use farm::{Limits, Run};
 use jobs::plan::folder::{PlanFolder, Shard};
 use jobs::quarantine::STATE;
 
@@ -27,6 +28,9 @@ pub(crate) struct RunArguments {
     /// How many worker processes render at once [default: one a processor]
     #[arg(long, value_name = "N")]
     workers: Option<std::num::NonZeroUsize>,
+    /// After an interruption or SIGUSR1, let running tasks go on for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = crate::args::seconds)]
+    drain: f64,
     /// Print events as JSON lines on standard output
     #[arg(long)]
     json: bool,
@@ -78,18 +82,20 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Status, Trouble> {
     let variable = |name: &str| std::env::var(name).ok();
     let named = || of_environment(variable).map_err(Trouble::input);
     let shard = arguments.shard.map_or_else(named, |shard| Ok(Some(shard)))?.unwrap_or(Shard::WHOLE);
-    let status = render(arguments, &folder, shard)?;
+    let (status, news) = render(arguments, &folder, shard)?;
     // Parts of several are put together when all are done. This is all of it.
-    if shard.is_whole() { super::merge::after(&folder, status, arguments.json) } else { Ok(status) }
+    if shard.is_whole() && news { super::merge::after(&folder, status, arguments.json) } else { Ok(status) }
 }
 
-fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result<Status, Trouble> {
+/// Renders what is left of a part. Gives whether there is anything that the manifest does not say yet, too.
+fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result<(Status, bool), Trouble> {
     let part = folder.part(shard).map_err(Trouble::input)?;
     let plan = &part.plan;
     let state = plan.header.output_root.join(STATE);
     let mut known = Known::read(plan, false)?;
     known.sweep()?;
     let left = render::left(plan, part.range.clone(), &known)?;
+    let news = known.has_news();
     drop(known);
     let kept = part.range.len() - left.len();
     if left.is_empty() {
@@ -97,7 +103,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
             show::event("summary", &serde_json::json!({ "kept": kept, "shard": shard.to_string() }));
         }
         eprintln!("part {shard}: {} done already; nothing was rendered.", show::count(kept, "task"));
-        return Ok(Status::Done);
+        return Ok((Status::Done, news));
     }
     frozen::check_sources(left.iter(), &arguments.plan)?;
     let mut verdicts = Verdicts::new();
@@ -112,7 +118,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         tasks: left,
         workers,
         command: workers::command(&arguments.process)?,
-        limits: workers::limits(&arguments.process),
+        limits: Limits { drain: Duration::from_secs_f64(arguments.drain), ..workers::limits(&arguments.process) },
         state: own,
     };
     crate::interrupt::leave_to_the_farm();
@@ -122,7 +128,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     }
     show.end(&summary, kept, None);
     crate::interrupt::end_at_once();
-    Ok(render::status(&summary))
+    Ok((render::status(&summary), true))
 }
 
 #[cfg(test)]
