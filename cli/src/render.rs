@@ -45,6 +45,8 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     // Bad input leaves no trace, not even the folder for the lock.
     let all = 0..plan.tasks.len();
     let first = left(&plan, all.clone(), &Known::read(&plan, false)?)?;
+    verdicts.look_up(first.iter());
+    verdicts.enforce(arguments.strict)?;
     // What stands is looked at again under the lock: another run may just have ended.
     let lock =
         if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::input)?) } else { None };
@@ -64,8 +66,6 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         eprintln!("{} done already; nothing was rendered.", show::count(kept, "task"));
         return Ok(data_set.map_or(Status::Done, |wanted| wanted.conclude(Status::Done, 0, arguments.json)));
     }
-    verdicts.look_up(left.iter());
-    verdicts.enforce(arguments.strict)?;
     if let Some(outlook) = Outlook::of(&plan) {
         outlook.tell();
         if arguments.json {
