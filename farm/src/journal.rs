@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
+use jobs::failpoint;
 use jobs::manifest::Rendered;
 use serde::{Deserialize, Serialize};
 
@@ -311,6 +312,7 @@ impl Writer {
         let body = Body { version: JOURNAL_VERSION, seq: self.seq, entry };
         let body = serde_json::to_string(&body).map_err(|error| self.fail(error.to_string()))?;
         let line = seal(&body);
+        failpoint::reach("journal.line.before");
         // One call, and no second one for a rest: a line that does not fit is taken back whole.
         let written = match self.file.write(line.as_bytes()) {
             Ok(count) if count == line.len() => Ok(()),
@@ -324,6 +326,7 @@ impl Writer {
             }
             return Err(self.fail(words));
         }
+        failpoint::reach("journal.line.after");
         self.length += line.len() as u64;
         self.seq += 1;
         let syncing = self.syncing.as_ref().expect("it syncs until it is closed");
@@ -367,11 +370,13 @@ fn sync_when_woken(file: &File, woken: &mpsc::Receiver<()>, problem: &Mutex<Opti
     while woken.recv().is_ok() {
         // One sync serves all lines that were written before it.
         while woken.try_recv().is_ok() {}
+        failpoint::reach("journal.sync.before");
         if let Err(error) = file.sync_data() {
             let words = format!("it cannot be synced to disk: {error}");
             problem.lock().expect("nobody panics with it").get_or_insert(words);
             return;
         }
+        failpoint::reach("journal.sync.after");
     }
 }
 
