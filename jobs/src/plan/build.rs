@@ -109,6 +109,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
     let warnings = devices.warnings;
     let rules = job.output.as_ref().and_then(|rules| rules.package.as_ref());
     let package = rules.zip(root.as_deref()).and_then(|(rules, root)| package::plan(rules, &base, root, &collector));
+    let (estimate, efforts) = estimating.finish();
     collector.finish(root).map(|output_root| Plan {
         header: Header {
             tonemill: crate::FORMAT_VERSION,
@@ -120,10 +121,11 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             output_root,
             tasks: tasks.len() as u32,
             warnings,
-            estimate: Some(estimating.finish()),
+            estimate: Some(estimate),
             package,
         },
         tasks: Arc::new(tasks),
+        efforts,
     })
 }
 
@@ -207,8 +209,8 @@ impl<'a> Builder<'a> {
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
         let Beside { item, annotations, checks, frames, channels } = beside;
         let number = (self.handed + self.pending.len()) as u32;
-        let (audio, key) = (self.audio(), String::new());
-        let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
+        let (audio, key, run) = (self.audio(), String::new(), String::new());
+        let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks, run };
         if let Some(rules) = self.rules() {
             let Builder { outputs, tasks, pending, packing, collector, .. } = self;
             let mut label = |number: u32| {
