@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jobs::failpoint;
 use jobs::manifest::Rendered;
 use jobs::task::{RUN_DIGITS, annotation_partial, output_partial};
 use serde::{Deserialize, Serialize};
@@ -431,6 +432,7 @@ impl Writer {
         let body = Body { version: JOURNAL_VERSION, seq: self.seq, entry };
         let body = serde_json::to_string(&body).map_err(|error| self.fail(error.to_string()))?;
         let line = seal(&body);
+        failpoint::reach("journal.line.before");
         // One call, and no second one for a rest: a line that does not fit is taken back whole.
         let written = match self.file.write(line.as_bytes()) {
             Ok(count) if count == line.len() => Ok(()),
@@ -444,6 +446,7 @@ impl Writer {
             }
             return Err(self.fail(words));
         }
+        failpoint::reach("journal.line.after");
         self.length += line.len() as u64;
         self.seq += 1;
         let syncing = self.syncing.as_ref().expect("it syncs until it is closed");
@@ -492,11 +495,13 @@ fn sync_when_woken(file: &File, woken: &mpsc::Receiver<()>, problem: &Mutex<Opti
     while woken.recv().is_ok() {
         // One sync serves all lines that were written before it.
         while woken.try_recv().is_ok() {}
+        failpoint::reach("journal.sync.before");
         if let Err(error) = file.sync_data() {
             let words = format!("it cannot be synced to disk: {error}");
             problem.lock().expect("nobody panics with it").get_or_insert(words);
             return;
         }
+        failpoint::reach("journal.sync.after");
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 pub mod channels;
+pub mod failpoint;
 pub mod file;
 pub mod frame;
 pub mod glob;

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use crate::failpoint;
 use crate::task::partial_path;
 
 /// Writes a file under another name first, then puts it in place of the old one. Its folder is made where it is
@@ -30,18 +31,25 @@ pub(crate) fn write_by(
 /// Writes a file and brings it to the disk.
 pub fn complete(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
+    failpoint::reach("write.before");
     fill(&mut file)?;
     file.flush()?;
-    file.get_ref().sync_all()
+    failpoint::reach("sync.before");
+    file.get_ref().sync_all()?;
+    failpoint::reach("sync.after");
+    Ok(())
 }
 
 /// Gives a complete file its name, lastingly.
 pub fn name(partial: &Path, path: &Path) -> io::Result<()> {
+    failpoint::reach("rename.before");
     fs::rename(partial, path)?;
+    failpoint::reach("rename.after");
     // A rename is lasting once its folder is on the disk. Windows opens no folders.
     if cfg!(unix) {
         File::open(folder_of(path))?.sync_all()?;
     }
+    failpoint::reach("folder-sync.after");
     Ok(())
 }
 

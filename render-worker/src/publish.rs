@@ -14,6 +14,7 @@ use audio::spool::{Spool, SpoolError};
 use audio::stream::{self, Stream};
 use audio::write::{WriteError, Writer};
 use audio::{Buffer, SampleRate};
+use jobs::failpoint;
 use jobs::manifest::{FinishRecord, RenderedFile};
 use jobs::task::Output;
 use jobs::whole;
@@ -109,6 +110,7 @@ impl Unfinished {
         folder(&path)?;
         let file = system("create", &partial, File::create(&partial))?;
         let own = system("create", &partial, file.try_clone())?;
+        failpoint::reach("sound.write.before");
         let count = u16::try_from(channels).unwrap_or(u16::MAX);
         let own_rate = output.sample_rate.unwrap_or(rate);
         let writer = Writer::create_broadcast(file, output.format, own_rate, count, DITHER_SEED, output.bext.clone())
@@ -161,7 +163,9 @@ impl Unfinished {
         };
         writer.set_levels(levels);
         let written = writer.finish().map_err(|source| PublishError::Encode { path: partial.clone(), source })?;
+        failpoint::reach("sound.sync.before");
         system("sync", &partial, file.sync_all())?;
+        failpoint::reach("sound.sync.after");
         let mut hasher = blake3::Hasher::new();
         let read = File::open(&partial).and_then(|file| {
             let bytes = file.metadata()?.len();

@@ -2,7 +2,21 @@
 //!
 //! Every test here runs the real binary as its users do, in a folder of its own.
 
+mod disk;
+pub mod journals;
+mod processes;
+mod random;
 pub mod smf;
+mod tones;
+mod tree;
+mod watcher;
+
+pub use disk::Disk;
+pub use processes::{Marker, alive_with, end_of};
+pub use random::Random;
+pub use tones::{FixtureJob, fixture_tone};
+pub use tree::Tree;
+pub use watcher::{Seen, Watcher};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -257,17 +271,4 @@ pub fn midi(format: u16, division: u16, tracks: &[&[u8]]) -> Vec<u8> {
         bytes.extend(*track);
     }
     bytes
-}
-
-/// Processes that carry this text in their environment and are alive: zombies count as dead.
-pub fn alive_with(marker: &str) -> Vec<u32> {
-    let processes = std::fs::read_dir("/proc").expect("/proc is there").flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let marked = pids.filter(|pid| {
-        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let dead = status.contains("State:\tZ");
-        !dead && environment.windows(marker.len()).any(|window| window == marker.as_bytes())
-    });
-    marked.filter(|pid| *pid != std::process::id()).collect()
 }

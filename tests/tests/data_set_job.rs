@@ -1,10 +1,9 @@
 //! Jobs that end in a data set: dry takes beside the tones, what a job comes to, a full disk, and the package.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
-use tonemill_tests::{Place, files_below, fixture, read_wav, repository, sine};
+use tonemill_tests::{Disk, Place, files_below, fixture, read_wav, repository, sine};
 
 const RATE: u32 = 48_000;
 /// Frames of a take: half a second, which a loudness target needs 0.4 of.
@@ -248,43 +247,6 @@ fn the_schema_of_jobs_says_what_a_package_takes() {
         assert!(!schema["$defs"][name].is_null(), "{name} is defined");
     }
     assert!(text.contains("\"webdataset\""));
-}
-
-/// A small disk, mounted in a place until it is dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// `None`, and a word on standard error, where this user may not mount one.
-    fn new(path: PathBuf, size: &str) -> Option<Disk> {
-        std::fs::create_dir_all(&path).unwrap();
-        let mount =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path).output();
-        match mount {
-            Ok(output) if output.status.success() => Some(Disk(path)),
-            Ok(output) => {
-                eprintln!("skipped: no small disk can be mounted: {}", String::from_utf8_lossy(&output.stderr).trim());
-                None
-            }
-            Err(error) => {
-                eprintln!("skipped: no small disk can be mounted: {error}");
-                None
-            }
-        }
-    }
-
-    fn resize(&self, size: &str) {
-        let remount = format!("remount,size={size}");
-        assert!(Command::new("mount").args(["-o", &remount]).arg(&self.0).status().unwrap().success());
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
-        if !unmounted.is_ok_and(|status| status.success()) {
-            eprintln!("{} stays mounted", self.0.display());
-        }
-    }
 }
 
 #[test]
