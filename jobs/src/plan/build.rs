@@ -109,6 +109,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
     let warnings = devices.warnings;
     let rules = job.output.as_ref().and_then(|rules| rules.package.as_ref());
     let package = rules.zip(root.as_deref()).and_then(|(rules, root)| package::plan(rules, &base, root, &collector));
+    let (estimate, efforts) = estimating.finish();
     collector.finish(root).map(|output_root| Plan {
         header: Header {
             tonemill: crate::FORMAT_VERSION,
@@ -120,10 +121,11 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             output_root,
             tasks: tasks.len() as u32,
             warnings,
-            estimate: Some(estimating.finish()),
+            estimate: Some(estimate),
             package,
         },
         tasks: Arc::new(tasks),
+        efforts,
     })
 }
 

@@ -44,6 +44,32 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// How much work each task of a plan is, for whoever shares them out. Known to whoever made the plan; what is read from a
+/// file has none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Efforts {
+    /// Devices that sound together, by their places among the estimate's.
+    sets: Vec<Vec<u32>>,
+    /// Of each task: seconds of audio, and which of the sets sounds.
+    tasks: Vec<(f32, u32)>,
+}
+
+/// Seconds that a task is reckoned to cost beside its devices, and for a second of its audio: reading, measuring, writing.
+const TASK_SECONDS: f64 = 0.02;
+const SECONDS_A_SECOND: f64 = 0.01;
+
+impl Efforts {
+    /// Seconds of processor time that each task takes, where `device` gives those that each of the estimate's devices takes
+    /// for a second of audio.
+    pub fn seconds(&self, device: &[f64]) -> impl Iterator<Item = f64> {
+        let sum = |set: &Vec<u32>| set.iter().map(|place| device[*place as usize]).sum::<f64>();
+        let sets: Vec<f64> = self.sets.iter().map(sum).collect();
+        self.tasks.iter().map(move |(seconds, set)| {
+            TASK_SECONDS + f64::from(*seconds) * (SECONDS_A_SECOND + sets[*set as usize])
+        })
+    }
+}
+
 /// Devices that are compared one by one before one is looked for among all.
 const MOST_RECENT: usize = 16;
 
@@ -55,6 +81,8 @@ pub struct Estimating {
     places: HashMap<String, usize>,
     /// The last few of them: tasks that follow each other have the same devices.
     recent: Vec<usize>,
+    efforts: Efforts,
+    sets: HashMap<Vec<u32>, u32>,
 }
 
 impl Estimating {
@@ -78,15 +106,23 @@ impl Estimating {
             estimate.compressed |= output.format.container == Container::Flac;
             estimate.at_most |= matches!(output.length, Length::Tail { .. }) || output.finish.trim.is_some();
         }
+        let mut set = Vec::new();
         for setup in task.render.devices() {
             let place = self.place(setup);
             self.estimate.devices[place].seconds += longest;
+            set.push(place as u32);
         }
+        let Efforts { sets, tasks } = &mut self.efforts;
+        let number = *self.sets.entry(set).or_insert_with_key(|set| {
+            sets.push(set.clone());
+            sets.len() as u32 - 1
+        });
+        tasks.push((longest as f32, number));
     }
 
-    /// What all of them come to.
-    pub fn finish(self) -> Estimate {
-        self.estimate
+    /// What all of them come to, and each.
+    pub fn finish(self) -> (Estimate, Efforts) {
+        (self.estimate, self.efforts)
     }
 
     fn place(&mut self, setup: &DeviceSetup) -> usize {
@@ -204,7 +240,7 @@ mod tests {
         let flac = format(Container::Flac, Depth::Int24);
         estimating.add(&task(vec![output(flac, Length::Seconds(2.0))], Vec::new()), 48_000, 1);
         estimating.add(&task(vec![output(wav, Length::Tail { limit: 3.0, below_db: -90.0 })], Vec::new()), 48_000, 1);
-        let estimate = estimating.finish();
+        let (estimate, _) = estimating.finish();
         assert_eq!((estimate.files, estimate.seconds), (4, 1.0 + 1.0 + 2.0 + 4.0));
         assert_eq!(estimate.bytes, 192_080 + 96_080 + (96_000.0 * 3.0 * FLAC_SHARE) as u64 + 80 + 384_000);
         assert!(estimate.at_most && estimate.compressed);
@@ -221,7 +257,9 @@ mod tests {
         let mut estimating = Estimating::default();
         estimating.add(&task(wav.clone(), vec![device("gain", 1.0), device("pan", 0.0)]), 48_000, 1);
         estimating.add(&task(wav, vec![device("gain", 2.0), device("gain", 3.0)]), 96_000, 1);
-        let devices = estimating.finish().devices;
+        let (Estimate { devices, .. }, efforts) = estimating.finish();
+        let costs: Vec<f64> = efforts.seconds(&[0.5, 0.25]).collect();
+        assert_eq!(costs, [TASK_SECONDS + SECONDS_A_SECOND + 0.75, TASK_SECONDS + 2.0 * (SECONDS_A_SECOND + 1.0)]);
         assert_eq!(devices.iter().map(|device| device.seconds).collect::<Vec<_>>(), [1.0 + 2.0 + 2.0, 1.0]);
     }
 }

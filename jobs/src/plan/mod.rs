@@ -9,6 +9,7 @@ mod draws;
 mod dry;
 mod estimate;
 mod examiner;
+pub mod folder;
 mod inputs;
 mod key;
 mod limited;
@@ -35,7 +36,7 @@ use presets::folders::Folders;
 use serde::{Deserialize, Serialize};
 
 pub use devices::freeze;
-pub use estimate::{DeviceTime, Estimate, Estimating, FLAC_SHARE};
+pub use estimate::{DeviceTime, Efforts, Estimate, Estimating, FLAC_SHARE};
 pub use examiner::{ExamineError, Examiner, FindError, locate};
 pub use package::Package;
 pub use tasks::{Outline, OutputOutline, Tasks};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub header: Header,
     /// The renders, in the order they are numbered. Those of one tone stand together.
     pub tasks: Arc<Tasks>,
+    /// How much work each of them is, where that is known.
+    pub efforts: Efforts,
 }
 
 /// The first line of a plan.
@@ -154,7 +157,7 @@ impl Plan {
         if tasks.len() as u64 != u64::from(header.tasks) {
             return Err(PlanError::Count { promised: header.tasks, found: tasks.len() });
         }
-        Ok(Plan { header, tasks: Arc::new(tasks) })
+        Ok(Plan { header, tasks: Arc::new(tasks), efforts: Efforts::default() })
     }
 }
 

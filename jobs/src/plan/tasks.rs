@@ -4,6 +4,7 @@
 //! compressed block, and become [`Task`]s one at a time. A task of a plan costs some 150 bytes like this, and several thousand
 //! as a value.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,10 @@ use serde::Deserialize;
 use crate::task::{Checks, Task};
 
 /// Tasks of a block: what a task costs hardly falls beyond, and what taking a single one out costs rises.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
+
+/// Bytes of a block that is not packed, at most; a task has some thousands.
+const MOST_BYTES: usize = 1 << 30;
 
 /// How hard blocks are compressed: the fastest way there is does for what repeats itself like this.
 const LEVEL: i32 = 1;
@@ -158,6 +162,54 @@ impl Tasks {
             let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             lines.map(&read).collect::<Vec<T>>()
         })
+    }
+
+    /// What `look` makes of each task's outline, in order, on as many threads as the machine has.
+    pub fn each_outline<T: Send>(&self, look: impl Fn(usize, Outline) -> T + Sync) -> Vec<T> {
+        let blocks = self.packed.len() + 1;
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(blocks);
+        let share = blocks.div_ceil(threads);
+        let look_at = |block: usize| {
+            let lines = self.packed.get(block).map_or_else(|| self.open.clone(), Packed::lines);
+            let lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+            let outline = |(place, line): (usize, &&[u8])| {
+                look(block * BLOCK + place, serde_json::from_slice(line).expect(OWN))
+            };
+            lines.iter().enumerate().map(outline).collect::<Vec<T>>()
+        };
+        let part = |first: usize| (first..blocks.min(first + share)).flat_map(&look_at).collect::<Vec<T>>();
+        std::thread::scope(|scope| {
+            let part = &part;
+            let looking: Vec<_> = (0..blocks).step_by(share).map(|first| scope.spawn(move || part(first))).collect();
+            looking.into_iter().flat_map(|looking| looking.join().expect("looking does not panic")).collect()
+        })
+    }
+
+    /// The blocks as they are packed, each a whole zstd frame that says its length. All but the last hold [`BLOCK`] tasks.
+    pub(super) fn frames(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let last = (!self.open.is_empty()).then(|| Cow::Owned(Packed::of(&self.open).bytes.into_vec()));
+        self.packed.iter().map(|packed| Cow::Borrowed(&*packed.bytes)).chain(last)
+    }
+
+    /// Takes the next block of `count` tasks over, as [`frames`](Tasks::frames) gives it: the first bytes of `from`, which
+    /// are taken away. What it holds must have been looked at before it was packed. `None` where it is no such block.
+    pub(super) fn push_frame(&mut self, from: &mut &[u8], count: usize) -> Option<()> {
+        use zstd::zstd_safe::{find_frame_compressed_size, get_frame_content_size};
+        let length = get_frame_content_size(from).ok()??;
+        let length = usize::try_from(length).ok().filter(|length| *length <= MOST_BYTES)?;
+        let (bytes, rest) = from.split_at_checked(find_frame_compressed_size(from).ok()?)?;
+        let packed = Packed { bytes: bytes.into(), length };
+        if !self.open.is_empty() || count > BLOCK {
+            return None;
+        }
+        if count == BLOCK {
+            self.packed.push(packed);
+        } else {
+            self.open = zstd::bulk::decompress(bytes, length).ok()?;
+        }
+        self.count += count;
+        *from = rest;
+        Some(())
     }
 
     fn blocks(&self) -> impl Iterator<Item = Vec<u8>> {

@@ -62,7 +62,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         estimate: None,
         package: None,
     };
-    Plan { header, tasks: Arc::new([task].into_iter().collect()) }
+    Plan { header, tasks: Arc::new([task].into_iter().collect()), efforts: Default::default() }
 }
 
 /// Records of the plan's files, each of 10 bytes, made under `key`.

@@ -48,7 +48,7 @@ fn plan(names: &[&str]) -> Plan {
         estimate: None,
         package: None,
     };
-    Plan { header, tasks: Arc::new(names.iter().enumerate().map(task).collect()) }
+    Plan { header, tasks: Arc::new(names.iter().enumerate().map(task).collect()), efforts: Default::default() }
 }
 
 fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
