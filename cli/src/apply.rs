@@ -35,7 +35,9 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
     for warning in &plan.header.warnings {
         eprintln!("warning: {warning}");
     }
-    Verdicts::of(&plan).enforce(arguments.strict)?;
+    let mut verdicts = Verdicts::new();
+    verdicts.look_up(plan.tasks.iter());
+    verdicts.enforce(arguments.strict)?;
     let task = plan.tasks.iter().next().ok_or_else(|| Trouble::input("the recording gives no task"))?;
     let rate = task.audio.sample_rate;
     match asking.ask(ToWorker::Render { attempt: 1, last: true, task: Box::new(task) }) {

@@ -9,6 +9,8 @@ use dataset::{ByteSize, Layout, MetadataFormat};
 use presets::ChannelPolicy;
 use presets::spec::POLICIES;
 
+use crate::shards::{MergeArguments, RunArguments, StatusArguments, VerifyArguments};
+
 /// Headless audio plugin host and render farm.
 #[derive(Debug, Parser)]
 #[command(name = "tonemill", version, about, after_help = EXIT_CODES)]
@@ -65,6 +67,14 @@ pub(crate) enum Command {
     Render(RenderArguments),
     /// Check a job and print its frozen plan as JSON lines, without rendering
     Plan(PlanArguments),
+    /// Render a part of a plan folder, beside others that render theirs
+    Run(RunArguments),
+    /// Write the manifest of what all parts of a plan folder have rendered
+    Merge(MergeArguments),
+    /// Say which tasks of a plan folder are done, which failed and which are missing
+    Status(StatusArguments),
+    /// Decode and hash every file that a plan or an output folder says it has
+    Verify(VerifyArguments),
     /// Run one recording through devices or a tone preset
     Apply(ApplyArguments),
     /// Make a data set of what a job has rendered: splits, licences, a card, in a layout that other tools read
@@ -112,8 +122,8 @@ pub(crate) struct PlanArguments {
     /// Plan for output below this folder instead of the current one
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Write the plan to this file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
+    /// Write the plan to this file (.jsonl), or as a folder, instead of standard output
+    #[arg(short, long, value_name = "FILE|DIR")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
@@ -372,7 +382,7 @@ pub(crate) struct ProcessArguments {
     pub(crate) load_timeout: f64,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.1..=1e6).contains(&seconds) => Ok(seconds),
         _ => Err("give seconds between 0.1 and 1000000".to_owned()),

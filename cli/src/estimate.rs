@@ -11,6 +11,10 @@ use serde::Serialize;
 use crate::show::{count, size};
 use crate::verdicts;
 
+/// What a device that was never probed is reckoned to take for a second of audio, in seconds of one processor: that of a
+/// plugin that plays at 50 times real time.
+const GUESS: f64 = 0.02;
+
 /// What a plan comes to.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outlook<'a> {
@@ -52,6 +56,17 @@ impl<'a> Outlook<'a> {
             devices_unknown,
             estimate,
         })
+    }
+
+    /// Seconds of processor time that each device of a plan takes for a second of audio: what probing has measured, or a
+    /// guess, so that a plan's tasks can be weighed against each other.
+    pub(crate) fn device_seconds(plan: &Plan) -> Vec<f64> {
+        let Some((estimate, task)) = plan.header.estimate.as_ref().zip(plan.tasks.iter().next()) else {
+            return Vec::new();
+        };
+        let (mut store, mut hashes) = (verdicts::store().ok(), Hashes::default());
+        let known = |device| store.as_mut().and_then(|store| cost(device, task.audio, &mut hashes, store));
+        estimate.devices.iter().map(known).map(|cost| cost.unwrap_or(GUESS)).collect()
     }
 
     /// Says it in a line on standard error.

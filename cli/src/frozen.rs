@@ -7,7 +7,8 @@ use std::path::Path;
 
 use jobs::ENGINE;
 use jobs::hash::Hashes;
-use jobs::plan::Plan;
+use jobs::plan::{Header, Plan};
+use jobs::task::Task;
 
 use crate::Trouble;
 
@@ -21,14 +22,26 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
     let shown = path.display();
     let file = File::open(path).map_err(|error| Trouble::system(format!("cannot read {shown}"), error))?;
     let plan = Plan::read(BufReader::new(file)).map_err(|error| Trouble::input(format!("{shown}: {error}")))?;
-    if plan.header.engine != ENGINE {
-        let engine = &plan.header.engine;
-        let words = format!("{shown} was made by {engine}, and this is {ENGINE}. Make the plan anew");
-        return Err(Trouble::input(words));
+    check_engine(&plan.header, path)?;
+    check_sources(plan.tasks.iter(), path)?;
+    Ok(plan)
+}
+
+/// Fails where another build made a plan.
+pub(crate) fn check_engine(header: &Header, path: &Path) -> Result<(), Trouble> {
+    if header.engine == ENGINE {
+        return Ok(());
     }
+    let (shown, engine) = (path.display(), &header.engine);
+    Err(Trouble::input(format!("{shown} was made by {engine}, and this is {ENGINE}. Make the plan anew")))
+}
+
+/// Fails where a file that these tasks of a plan need is not what it was when the plan was made.
+pub(crate) fn check_sources(tasks: impl Iterator<Item = Task>, path: &Path) -> Result<(), Trouble> {
+    let shown = path.display();
     let mut hashes = Hashes::default();
     let mut seen = HashSet::new();
-    for source in plan.tasks.iter().flat_map(|task| task.sources) {
+    for source in tasks.flat_map(|task| task.sources) {
         // What is part of the program is what it was, since the program is.
         if source.path.starts_with("embedded:") || !seen.insert((source.path.clone(), source.blake3.clone())) {
             continue;
@@ -41,5 +54,5 @@ pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
             return Err(Trouble::input(words));
         }
     }
-    Ok(plan)
+    Ok(())
 }

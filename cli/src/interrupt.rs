@@ -22,15 +22,16 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 /// Fails where the system has no threads or signals to spare; then signals do what they always do.
 pub(crate) fn watch() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut interrupt, mut terminate) = {
+    let (mut interrupt, mut terminate, mut time_almost_up) = {
         let _inside = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::user_defined1())?)
     };
     let listen = async move {
         loop {
             tokio::select! {
                 Some(()) = interrupt.recv() => {}
                 Some(()) = terminate.recv() => {}
+                Some(()) = time_almost_up.recv() => {}
             }
             match NOW.load(Ordering::SeqCst) {
                 FARM => {}

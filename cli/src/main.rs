@@ -19,6 +19,7 @@ mod preset;
 mod probe;
 mod render;
 mod scan;
+mod shards;
 mod show;
 mod verdicts;
 mod workers;
@@ -97,6 +98,10 @@ fn main() -> ExitCode {
         Command::Worker => return render_worker::run(),
         Command::Render(arguments) => render::render(arguments),
         Command::Plan(arguments) => render::plan(arguments),
+        Command::Run(arguments) => shards::run(arguments),
+        Command::Merge(arguments) => shards::merge(arguments),
+        Command::Status(arguments) => shards::status(arguments),
+        Command::Verify(arguments) => shards::verify(arguments),
         Command::Apply(arguments) => apply::apply(arguments),
         Command::Package(arguments) => package::package(arguments),
         Command::Plugins(command) => plugins::plugins(command),

@@ -1,133 +1,363 @@
 //! The manifest of an output folder: what it says, what the journals add, and writing it anew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod lines;
+
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use farm::journal::{self, Finished};
-use jobs::manifest::{self, FILE_NAME, Record, RenderedFile};
+use farm::journal::{self, Damage};
+use farm::shards::{self, Together};
+use jobs::ledger::{Entry, Index, KeyHash, Ledger, Name};
+use jobs::manifest::{self, FILE_NAME, Record, Writing};
 use jobs::plan::Plan;
 use jobs::quarantine::{self, STATE};
 
 use crate::Trouble;
 use crate::verdicts::Verdicts;
+use lines::Lines;
+
+/// The name of a journal's index, behind its own.
+const INDEX: &str = "index";
 
 /// All that is known of what stands in an output folder.
 pub(crate) struct Known<'a> {
     plan: &'a Plan,
-    verdicts: &'a Verdicts,
     folder: &'a Path,
     state: PathBuf,
-    records: Vec<Record>,
-    begun: HashSet<PathBuf>,
+    ledger: Ledger,
+    lines: Lines,
+    /// The manifest's files in its order.
+    order: Vec<Name>,
+    /// State folders of runs that were over before their journals were read.
+    over: Vec<PathBuf>,
+    /// Those of runs beside others that were over before they could look after what they had left.
+    unswept: Vec<PathBuf>,
+    /// Files that two runs have made of the same things with different sounds.
+    differing: Vec<Name>,
+    damaged: Vec<Damage>,
     changed: bool,
 }
 
 impl<'a> Known<'a> {
-    /// Reads the manifest, and the journals of runs that ended before they could write one.
-    pub(crate) fn read(plan: &'a Plan, verdicts: &'a Verdicts) -> Result<Known<'a>, Trouble> {
-        let read = manifest::read(&path(plan)).map_err(Trouble::input)?;
+    /// Reads the manifest, and the journals of runs that no manifest holds yet. With the output's lock held, `alone` says
+    /// so: then the journals of its own state folder are all of runs that are over.
+    pub(crate) fn read(plan: &'a Plan, alone: bool) -> Result<Known<'a>, Trouble> {
         let folder = plan.header.output_root.as_path();
-        let state = folder.join(STATE);
-        let (records, changed) = (read.records, read.torn);
-        let mut known = Known { plan, verdicts, folder, state, records, begun: HashSet::new(), changed };
-        known.add_finished()?;
+        let mut known = Known {
+            plan,
+            folder,
+            state: folder.join(STATE),
+            ledger: Ledger::default(),
+            lines: Lines::default(),
+            order: Vec::new(),
+            over: Vec::new(),
+            unswept: Vec::new(),
+            differing: Vec::new(),
+            damaged: Vec::new(),
+            changed: false,
+        };
+        let together = if known.state.is_dir() { Some(shards::Together::to_read(&known.state)) } else { None };
+        let _together = together.transpose().map_err(Trouble::input)?;
+        known.read_manifest()?;
+        known.read_journals(alone)?;
         Ok(known)
     }
 
-    pub(crate) fn records(&self) -> &[Record] {
-        &self.records
+    /// What stands, as far as deciding needs it.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
-    /// Files that some run has begun: they are ours.
-    pub(crate) fn begun(&self) -> &HashSet<PathBuf> {
-        &self.begun
+    /// Whether the manifest would say something new.
+    pub(crate) fn has_news(&self) -> bool {
+        self.changed
     }
 
-    /// Takes over what the journals say of runs that no manifest holds yet. Who wrote a file last counts.
-    pub(crate) fn add_finished(&mut self) -> Result<(), Trouble> {
-        let journal = journal::read_all(&self.state).map_err(Trouble::input)?;
-        self.begun.extend(journal.started_outputs);
-        if journal.last_writers.is_empty() {
-            return Ok(());
-        }
-        // Files under numbered names are none of the plan's; their key tells what they are.
-        let keys: HashSet<&str> = journal.finished.iter().map(|finished| finished.key.as_str()).collect();
-        let mut by_key: HashMap<String, usize> = HashMap::new();
-        let mut by_path: HashMap<PathBuf, (usize, String)> = HashMap::new();
-        for (index, task) in self.plan.tasks.outlines().enumerate().filter(|(_, task)| keys.contains(&*task.key)) {
-            by_path.extend(task.outputs.into_iter().map(|output| (output.path, (index, task.key.clone()))));
-            by_key.insert(task.key, index);
-        }
-        let owner = |path: &Path, key: &str| {
-            let own = by_path.get(path).filter(|(_, own)| own == key).map(|(index, _)| *index);
-            own.or_else(|| by_key.get(key).copied())
+    /// Files that two runs have made of the same things and that differ all the same.
+    pub(crate) fn differing(&self) -> usize {
+        self.differing.len()
+    }
+
+    /// Lines of journals that were torn or damaged.
+    pub(crate) fn damaged(&self) -> &[Damage] {
+        &self.damaged
+    }
+
+    fn read_manifest(&mut self) -> Result<(), Trouble> {
+        let path = self.folder.join(FILE_NAME);
+        let file = self.lines.add(path.clone());
+        let index = match Index::read(&self.manifest_index(), &path, file) {
+            Some(index) => index,
+            None => {
+                let mut index = Index::default();
+                let torn = manifest::each_line(&path, |record, offset, length| {
+                    index.entries.push(Entry::of_record(&record, lines::place(file, offset, length)));
+                });
+                self.changed |= torn.map_err(Trouble::input)?;
+                let settled = journal::settled_outputs(&self.state).map_err(Trouble::input)?;
+                index.begun = settled.iter().map(|path| Name::of(path, self.folder)).collect();
+                index
+            }
         };
-        let mut records: BTreeMap<PathBuf, Record> = BTreeMap::new();
-        for record in std::mem::take(&mut self.records) {
-            records.insert(self.folder.join(&record.path), record);
+        for entry in index.entries {
+            self.order.push(entry.name);
+            self.ledger.insert(entry);
         }
-        let mut news: Vec<(usize, &PathBuf, &Finished)> = Vec::new();
-        for (path, writer) in &journal.last_writers {
-            let Some(finished) = writer.map(|index| &journal.finished[index]) else {
-                // An attempt was broken off, maybe between the file's renaming and the word that it was done.
-                if records.get(path).is_some_and(|r| !holds(&r.place(path, self.folder), &r.file.blake3)) {
-                    records.remove(path);
-                    self.changed = true;
-                }
-                continue;
-            };
-            let asked = |lies: &Path| quarantine::asked(&self.state, lies).unwrap_or_else(|| lies.to_owned());
-            let written = finished.rendered.files.iter().find(|file| asked(&file.path) == *path);
-            let same = |old: &Record| {
-                let known = |file: &RenderedFile| (file.blake3.clone(), file.quarantined, file.flags.clone());
-                old.key == finished.key && written.is_some_and(|file| known(file) == known(&old.file))
-            };
-            if records.get(path).is_some_and(same) {
-                continue;
-            }
-            self.changed = true;
-            records.remove(path);
-            news.extend(owner(path, &finished.key).map(|index| (index, path, finished)));
-        }
-        // In the order of the plan, in which its tasks are quickly at hand.
-        news.sort_by_key(|(index, ..)| *index);
-        for (index, path, finished) in news {
-            let task = self.plan.tasks.get(index);
-            let made = manifest::records(&self.plan.header, &task, &finished.rendered, finished.attempts);
-            if let Some(mut record) = made.into_iter().find(|record| self.folder.join(&record.path) == *path) {
-                self.verdicts.annotate(&task, &mut record);
-                records.insert(path.clone(), record);
-            }
-        }
-        self.records = manifest::merge(Vec::new(), records.into_values().collect(), self.plan);
+        index.begun.into_iter().for_each(|name| self.ledger.begin(name));
         Ok(())
     }
 
-    /// Writes the manifest if it would say something new.
-    pub(crate) fn write_if_changed(&mut self) -> Result<(), Trouble> {
-        if self.changed { self.write().map(drop) } else { Ok(()) }
+    fn manifest_index(&self) -> PathBuf {
+        self.state.join("manifest.index")
     }
 
-    /// Writes the manifest: the plan's files in its order, then others that still stand. Gives its path.
-    pub(crate) fn write(&mut self) -> Result<PathBuf, Trouble> {
-        let folder = self.folder;
-        self.records.retain(|record| record.standing(folder).exists() || folder.join(&record.path).exists());
-        let path = path(self.plan);
-        manifest::write(&path, &self.records).map_err(Trouble::input)?;
-        journal::settle(&self.state).map_err(Trouble::input)?;
+    /// Takes over what the journals say. Who wrote a file last counts.
+    fn read_journals(&mut self, alone: bool) -> Result<(), Trouble> {
+        let state = self.state.clone();
+        if alone {
+            self.over.push(state.clone());
+        }
+        self.read_state(&state)?;
+        for run in shards::all(&state).map_err(Trouble::input)? {
+            // Held while it is read: nobody else looks after what it left meanwhile.
+            let over = shards::take_over(&run).map_err(Trouble::input)?;
+            let whole = self.read_state(&run)?;
+            if over.is_some() {
+                self.over.push(run.clone());
+                self.unswept.extend((!whole).then_some(run));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what the journals in a state folder say. Gives whether all had indexes, as those of runs have that came to
+    /// their end.
+    fn read_state(&mut self, state: &Path) -> Result<bool, Trouble> {
+        let mut whole = true;
+        for path in journal::paths(state).map_err(Trouble::input)? {
+            self.changed = true;
+            let file = self.lines.add(path.clone());
+            let beside = path.with_extension(INDEX);
+            let index = match Index::read(&beside, &path, file) {
+                Some(index) => index,
+                None => {
+                    whole = false;
+                    let (index, damaged) = scan(&path, file, self.folder).map_err(Trouble::input)?;
+                    self.damaged.extend(damaged);
+                    index
+                }
+            };
+            self.overlay(index);
+        }
+        Ok(whole)
+    }
+
+    fn overlay(&mut self, index: Index) {
+        for entry in index.entries {
+            self.ledger.begin(entry.name);
+            let other = self.ledger.get(entry.name).filter(|other| {
+                other.at.file != lines::MANIFEST && other.key == entry.key && other.content != entry.content
+            });
+            if let Some(other) = other {
+                self.differing.push(entry.name);
+                if self.lines.holds(other, self.folder) {
+                    continue;
+                }
+            }
+            self.ledger.insert(entry);
+        }
+        for name in index.begun {
+            self.ledger.begin(name);
+            // An attempt was broken off, maybe between the file's renaming and the word that it was done.
+            let broken = self.ledger.get(name).is_some_and(|entry| !self.lines.holds(entry, self.folder));
+            if broken {
+                self.ledger.remove(name);
+            }
+        }
+    }
+
+    /// Removes what attempts of runs beside others that were killed have left under temporary names.
+    pub(crate) fn sweep(&mut self) -> Result<(), Trouble> {
+        for run in std::mem::take(&mut self.unswept) {
+            let problems = journal::sweep(&run).map_err(Trouble::input)?;
+            problems.iter().for_each(|problem| eprintln!("warning: {problem}"));
+        }
+        Ok(())
+    }
+
+    /// Takes over what the journals say since it was read: of a run that this process has just ended.
+    pub(crate) fn read_again(&mut self) -> Result<(), Trouble> {
+        *self = Known::read(self.plan, true)?;
+        Ok(())
+    }
+
+    /// Writes the manifest if it would say something new. Hold the output's lock.
+    pub(crate) fn write_if_changed(&mut self, verdicts: &mut Verdicts) -> Result<(), Trouble> {
+        if self.has_news() { self.write(verdicts).map(drop) } else { Ok(()) }
+    }
+
+    /// Writes the manifest: the plan's files in its order, then others that still stand. Gives its path. Hold the output's
+    /// lock.
+    pub(crate) fn write(&mut self, verdicts: &mut Verdicts) -> Result<PathBuf, Trouble> {
+        let _together = Together::to_write(&self.state).map_err(Trouble::input)?;
+        let path = self.folder.join(FILE_NAME);
+        let written = manifest::write(&path, |to| Emitting { known: self, verdicts, made: None, by_key: None }.all(to));
+        let mut index = written.map_err(Trouble::input)?;
+        index.begun = self.ledger.begun();
+        // Without it, the next run reads the manifest itself.
+        if let Err(error) = index.write(&self.manifest_index(), &path) {
+            eprintln!("warning: cannot write {}: {error}", self.manifest_index().display());
+        }
+        self.settle()?;
         self.changed = false;
         Ok(path)
     }
+
+    /// Sets the journals aside whose runs are over.
+    fn settle(&mut self) -> Result<(), Trouble> {
+        for over in std::mem::take(&mut self.over) {
+            if over == self.state {
+                journal::settle(&over).map_err(Trouble::input)?;
+                continue;
+            }
+            let Some(_lock) = shards::take_over(&over).map_err(Trouble::input)? else { continue };
+            journal::settle_into(&over, &self.state).map_err(Trouble::input)?;
+            retire(&over, &self.state).map_err(|error| {
+                Trouble::system(format!("cannot put the folder of a run that is over aside, {}", over.display()), error)
+            })?;
+        }
+        Ok(())
+    }
 }
 
-/// Whether a file's content has this hash.
-fn holds(path: &Path, blake3: &str) -> bool {
-    let mut hasher = blake3::Hasher::new();
-    let read = std::fs::File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
-    read.is_ok() && hasher.finalize().to_hex().as_str() == blake3
+/// Moves the logs of a run that is over among those of its output, and removes its folder.
+fn retire(run: &Path, state: &Path) -> io::Result<()> {
+    let logs = run.join("logs");
+    let name = run.file_name().unwrap_or_default();
+    let empty = std::fs::read_dir(&logs).map_or(true, |mut entries| entries.next().is_none());
+    if !empty {
+        std::fs::create_dir_all(state.join("logs"))?;
+        std::fs::rename(&logs, state.join("logs").join(name))?;
+    }
+    std::fs::remove_dir_all(run)
 }
 
-/// The manifest's place for a plan.
-fn path(plan: &Plan) -> PathBuf {
-    plan.header.output_root.join(FILE_NAME)
+/// Writes the index of a run's journal beside it: nobody has to read it line by line again.
+pub(crate) fn write_index(journal: &Path, folder: &Path) -> Result<(), Trouble> {
+    let (index, _) = scan(journal, 0, folder).map_err(Trouble::input)?;
+    let path = journal.with_extension(INDEX);
+    index.write(&path, journal).map_err(|error| Trouble::system(format!("cannot write {}", path.display()), error))
+}
+
+/// What a journal comes to.
+fn scan(path: &Path, file: u32, folder: &Path) -> Result<(Index, Vec<Damage>), journal::JournalError> {
+    let state = folder.join(STATE);
+    let mut order = Vec::new();
+    let mut last: HashMap<Name, Option<Entry>> = HashMap::new();
+    let mut put = |name: Name, entry: Option<Entry>| {
+        if last.insert(name, entry).is_none() {
+            order.push(name);
+        }
+    };
+    let damaged = journal::each(path, |entry, offset, length| match entry {
+        journal::Entry::Started { outputs, .. } => outputs.iter().for_each(|path| put(Name::of(path, folder), None)),
+        journal::Entry::Finished { key, rendered, .. } => {
+            let notes: Vec<Name> = rendered.annotations.iter().map(|note| Name::of(&note.path, folder)).collect();
+            for written in &rendered.files {
+                let asked = quarantine::asked(&state, &written.path).unwrap_or_else(|| written.path.clone());
+                let name = Name::of(&asked, folder);
+                let at = lines::place(file, offset, length);
+                put(name, Some(Entry::of(name, &key, written, notes.iter().copied(), at)));
+            }
+        }
+        journal::Entry::Begun { .. } | journal::Entry::Failed { .. } => {}
+    })?;
+    let mut index = Index::default();
+    for name in order {
+        match last.remove(&name).flatten() {
+            Some(entry) => index.entries.push(entry),
+            None => index.begun.push(name),
+        }
+    }
+    Ok((index, damaged))
+}
+
+/// A manifest being written.
+struct Emitting<'k, 'a> {
+    known: &'k Known<'a>,
+    verdicts: &'k mut Verdicts,
+    /// The records of the journal line that was read last: a task may have written many files.
+    made: Option<((u32, u64), Vec<Record>)>,
+    /// The plan's tasks by their keys, once somebody asks.
+    by_key: Option<HashMap<KeyHash, usize>>,
+}
+
+impl Emitting<'_, '_> {
+    fn all(mut self, to: &mut Writing<'_>) -> io::Result<()> {
+        let known = self.known;
+        let mut emitted: HashSet<Name> = HashSet::new();
+        for (index, task) in known.plan.tasks.outlines().enumerate() {
+            let key = KeyHash::of(&task.key);
+            for output in &task.outputs {
+                let name = Name::of(&output.path, known.folder);
+                emitted.insert(name);
+                let Some(entry) = known.ledger.get(name) else { continue };
+                if stands(entry, &output.path, known.folder) {
+                    self.one(entry, Some(index).filter(|_| entry.key == key), to)?;
+                }
+            }
+        }
+        // What else stands: first as the manifest had it, then as it was made.
+        let rest = known.order.iter().filter(|name| !emitted.contains(name));
+        let mut rest: Vec<&Entry> = rest.filter_map(|name| known.ledger.get(*name)).collect();
+        let old: HashSet<Name> = known.order.iter().copied().collect();
+        let others =
+            known.ledger.entries().filter(|entry| !emitted.contains(&entry.name) && !old.contains(&entry.name));
+        let mut others: Vec<&Entry> = others.collect();
+        others.sort_by_key(|entry| (entry.at.file, entry.at.offset, entry.name));
+        rest.extend(others);
+        for entry in rest {
+            let Some((path, _)) = known.lines.written(entry, known.folder) else { continue };
+            let asked = quarantine::asked(&known.state, &path).unwrap_or(path);
+            if stands(entry, &asked, known.folder) {
+                self.one(entry, None, to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what there is of a file. `owner` is the task of the plan that made it, where it is known.
+    fn one(&mut self, entry: &Entry, owner: Option<usize>, to: &mut Writing<'_>) -> io::Result<()> {
+        let known = self.known;
+        if entry.at.file == lines::MANIFEST {
+            return to.line(&known.lines.read(entry.at)?, entry.clone());
+        }
+        // Files under numbered names are none of the plan's; their key tells what they are.
+        let Some(index) = owner.or_else(|| self.by_key().get(&entry.key).copied()) else { return Ok(()) };
+        let at = (entry.at.file, entry.at.offset);
+        if self.made.as_ref().is_none_or(|(made, _)| *made != at) {
+            let finished = known.lines.finished(entry.at)?;
+            let task = known.plan.tasks.get(index);
+            let mut records = manifest::records(&known.plan.header, &task, &finished.rendered, finished.attempts);
+            records.iter_mut().for_each(|record| self.verdicts.annotate(&task, record));
+            self.made = Some((at, records));
+        }
+        let records = self.made.iter().flat_map(|(_, records)| records);
+        match records.into_iter().find(|record| Name::relative(&record.path) == entry.name) {
+            Some(record) => to.record(record),
+            None => Ok(()),
+        }
+    }
+
+    fn by_key(&mut self) -> &HashMap<KeyHash, usize> {
+        let tasks = &self.known.plan.tasks;
+        let keys = || tasks.outlines().enumerate().map(|(index, task)| (KeyHash::of(&task.key), index)).collect();
+        self.by_key.get_or_insert_with(keys)
+    }
+}
+
+/// Whether the file that was to stand at `path` stands, there or in quarantine.
+fn stands(entry: &Entry, path: &Path, folder: &Path) -> bool {
+    path.exists() || (entry.quarantined && quarantine::quarantined(folder, path).exists())
 }

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use farm::{Run, StopReason, Summary};
-use jobs::plan::{Options, Plan};
+use jobs::ledger::Name;
+use jobs::plan::{Options, Outline, Plan};
 use jobs::quarantine::{OutputRoot, STATE};
 use jobs::queue::{Left, Queue};
 use jobs::resume::{self, Decision, Disk};
@@ -22,7 +24,7 @@ use crate::manifest::Known;
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
-use crate::{Status, Trouble};
+use crate::{Status, Trouble, shards};
 
 /// How many files in the way are named at most.
 const MOST_REFUSALS: usize = 20;
@@ -37,21 +39,24 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         }
     };
     let data_set = Wanted::of(&plan)?;
-    let verdicts = Verdicts::of(&plan);
-    verdicts.enforce(arguments.strict)?;
+    let mut verdicts = Verdicts::new();
     let workers = workers::count(arguments.workers);
     let state = plan.header.output_root.join(STATE);
     // Bad input leaves no trace, not even the folder for the lock.
-    let first = left(&plan, &Known::read(&plan, &verdicts)?)?;
+    let all = 0..plan.tasks.len();
+    let first = left(&plan, all.clone(), &Known::read(&plan, false)?)?;
     // What stands is looked at again under the lock: another run may just have ended.
     let lock =
         if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::input)?) } else { None };
-    let mut known = Known::read(&plan, &verdicts)?;
-    let left = left(&plan, &known)?;
+    let mut known = Known::read(&plan, lock.is_some())?;
+    known.sweep()?;
+    let left = left(&plan, all, &known)?;
     let kept = plan.tasks.len() - left.len();
     if left.is_empty() {
         // What an interrupted run has finished may stand in its journal alone.
-        known.write_if_changed()?;
+        if lock.is_some() {
+            known.write_if_changed(&mut verdicts)?;
+        }
         if arguments.json {
             let line = serde_json::json!({ "event": "summary", "kept": kept });
             crate::print_text(&format!("{line}\n"))?;
@@ -59,6 +64,8 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         eprintln!("{} done already; nothing was rendered.", show::count(kept, "task"));
         return Ok(data_set.map_or(Status::Done, |wanted| wanted.conclude(Status::Done, 0, arguments.json)));
     }
+    verdicts.look_up(left.iter());
+    verdicts.enforce(arguments.strict)?;
     if let Some(outlook) = Outlook::of(&plan) {
         outlook.tell();
         if arguments.json {
@@ -79,8 +86,8 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();
     let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
-    known.add_finished()?;
-    match known.write() {
+    known.read_again()?;
+    match known.write(&mut verdicts) {
         Ok(manifest) => show.end(&summary, kept, Some(&manifest)),
         // The disk may be full. Nothing is lost: the journal has what is finished, and the next run makes the manifest of it.
         Err(trouble) if summary.stopped.is_some() => {
@@ -97,22 +104,22 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
 
 /// Bytes of the files of a plan that stand and stay.
 fn standing(plan: &Plan, left: &Queue, known: &Known<'_>) -> u64 {
-    if known.records().is_empty() {
-        return 0;
-    }
-    let left: HashSet<u32> = left.left().iter().map(|left| left.index).collect();
-    let kept = (0..).zip(plan.tasks.outlines()).filter(|(index, _)| !left.contains(index));
-    let kept: HashSet<String> = kept.map(|(_, task)| task.key).collect();
-    known.records().iter().filter(|record| kept.contains(&record.key)).map(|record| record.file.bytes).sum()
+    let left: HashSet<usize> = left.left().iter().map(|left| left.index as usize).collect();
+    let bytes = |index: usize, task: Outline| {
+        let names = task.outputs.iter().map(|output| Name::of(&output.path, &plan.header.output_root));
+        let kept = names.filter(|_| !left.contains(&index));
+        kept.filter_map(|name| known.ledger().get(name)).map(|entry| entry.bytes).sum::<u64>()
+    };
+    if known.ledger().is_empty() { 0 } else { plan.tasks.each_outline(bytes).into_iter().sum() }
 }
 
-/// The tasks of a plan that are left to do, with the outputs that they get.
-fn left(plan: &Plan, known: &Known<'_>) -> Result<Queue, Trouble> {
-    let decisions = resume::decide(plan, known.records(), known.begun(), &Disk);
+/// The tasks of a plan in a range that are left to do, with the outputs that they get.
+pub(crate) fn left(plan: &Plan, range: Range<usize>, known: &Known<'_>) -> Result<Queue, Trouble> {
+    let decisions = resume::decide(plan, known.ledger(), &Disk);
     let root = OutputRoot::from(plan.header.output_root.clone());
     let mut left = Vec::new();
     let mut refused = Vec::new();
-    for (index, decision) in (0..).zip(decisions) {
+    for (index, decision) in (0..).zip(decisions).filter(|(index, _)| range.contains(&(*index as usize))) {
         match decision {
             Decision::Skip => {}
             Decision::Render(number) => left.push(Left { index, number }),
@@ -134,7 +141,7 @@ fn left(plan: &Plan, known: &Known<'_>) -> Result<Queue, Trouble> {
 /// What a run's end means for the command's.
 pub(crate) fn status(summary: &Summary) -> Status {
     match summary.stopped {
-        Some(StopReason::Asked | StopReason::Hurried) => Status::Interrupted,
+        Some(StopReason::Asked | StopReason::TimeAlmostUp | StopReason::Hurried) => Status::Interrupted,
         Some(_) if summary.remaining > 0 || summary.failed.is_empty() => Status::Interrupted,
         _ if !summary.failed.is_empty() => Status::SomeFailed,
         _ => Status::Done,
@@ -149,6 +156,7 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
         outlook.tell();
     }
     match &arguments.output {
+        Some(path) if !frozen::is_plan(path) => shards::freeze(&plan, path),
         Some(path) => {
             let cannot = |error| Trouble::system(format!("cannot write {}", path.display()), error);
             let file = File::create(path).map_err(cannot)?;

@@ -1,22 +1,24 @@
 //! What stored verdicts mean for a render.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jobs::hash::{Hashes, short};
 use jobs::manifest::Record;
-use jobs::plan::Plan;
 use jobs::probe::{Key, Store, Summary, TrueLatency, Verdict};
 use jobs::task::{AudioSettings, Task};
 use presets::{DeviceKind, DeviceSetup, spec};
 
 use crate::{Trouble, cache};
 
-/// The verdicts about the devices of a plan.
+/// The verdicts about the devices of a plan, looked up as tasks come.
 pub(crate) struct Verdicts {
-    /// By device, as it is set. Those that no verdict is about are left out.
-    known: HashMap<String, Summary>,
+    store: Option<Store>,
+    hashes: Hashes,
+    /// By device, as it is set, in half of its hash; `None` where no verdict is about it.
+    known: HashMap<u128, Option<Summary>>,
     warnings: Vec<String>,
     refusals: Vec<String>,
+    refused_more: usize,
 }
 
 /// Devices that are refused by name; a data set may set each of a million differently.
@@ -35,34 +37,40 @@ pub(crate) fn of(setup: &DeviceSetup, audio: AudioSettings, hashes: &mut Hashes,
 }
 
 impl Verdicts {
-    /// Looks up every device of a plan. Without a cache folder no device has a verdict.
-    pub(crate) fn of(plan: &Plan) -> Verdicts {
-        let mut verdicts = Verdicts { known: HashMap::new(), warnings: Vec::new(), refusals: Vec::new() };
-        let mut store = store().ok();
-        let mut hashes = Hashes::default();
-        let mut told: HashSet<u128> = HashSet::new();
-        let mut more = 0;
-        for task in plan.tasks.iter() {
+    /// None yet. Without a cache folder no device has a verdict.
+    pub(crate) fn new() -> Verdicts {
+        let (warnings, refusals) = (Vec::new(), Vec::new());
+        let (store, hashes) = (store().ok(), Hashes::default());
+        Verdicts { store, hashes, known: HashMap::new(), warnings, refusals, refused_more: 0 }
+    }
+
+    /// Looks up every device of these tasks.
+    pub(crate) fn look_up(&mut self, tasks: impl Iterator<Item = Task>) {
+        for task in tasks {
             for setup in task.render.devices() {
-                let written = written(setup, task.audio);
-                if !told.insert(short(written.as_bytes())) {
-                    continue;
-                }
-                let verdict = store.as_mut().and_then(|store| of(setup, task.audio, &mut hashes, store));
-                match &verdict {
-                    None if verdicts.refusals.len() >= MOST_REFUSED => {
-                        more += usize::from(!is_builtin(setup));
-                    }
-                    _ => verdicts.weigh(setup, verdict.as_ref()),
-                }
-                verdicts.known.extend(verdict.map(|verdict| (written, verdict.summary())));
+                self.of(setup, task.audio);
             }
         }
-        if more > 0 {
-            verdicts.refusals.push(format!("... and {more} more devices that were never probed as they are set here"));
+        if self.refused_more > 0 {
+            let more = std::mem::take(&mut self.refused_more);
+            self.refusals.push(format!("... and {more} more devices that were never probed as they are set here"));
         }
-        verdicts.warnings.extend(store.as_mut().and_then(Store::take_warning));
-        verdicts
+        self.warnings.extend(self.store.as_mut().and_then(Store::take_warning));
+    }
+
+    fn of(&mut self, setup: &DeviceSetup, audio: AudioSettings) -> Option<Summary> {
+        let written = short(written(setup, audio).as_bytes());
+        if let Some(known) = self.known.get(&written) {
+            return *known;
+        }
+        let verdict = self.store.as_mut().and_then(|store| of(setup, audio, &mut self.hashes, store));
+        match &verdict {
+            None if self.refusals.len() >= MOST_REFUSED => self.refused_more += usize::from(!is_builtin(setup)),
+            _ => self.weigh(setup, verdict.as_ref()),
+        }
+        let summary = verdict.map(|verdict| verdict.summary());
+        self.known.insert(written, summary);
+        summary
     }
 
     fn weigh(&mut self, setup: &DeviceSetup, verdict: Option<&Verdict>) {
@@ -112,12 +120,9 @@ impl Verdicts {
     }
 
     /// Puts what the manifest repeats into a record of a task.
-    pub(crate) fn annotate(&self, task: &Task, record: &mut Record) {
-        if self.known.is_empty() {
-            return;
-        }
+    pub(crate) fn annotate(&mut self, task: &Task, record: &mut Record) {
         for (device, setup) in record.devices.iter_mut().zip(task.render.devices()) {
-            device.verdict = self.known.get(&written(setup, task.audio)).copied();
+            device.verdict = self.of(setup, task.audio);
         }
     }
 }

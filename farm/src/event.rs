@@ -135,6 +135,8 @@ pub enum FarmEvent {
 pub enum StopReason {
     /// Somebody asked for it, by SIGINT or SIGTERM.
     Asked,
+    /// The time that this machine was given for is almost up (SIGUSR1).
+    TimeAlmostUp,
     /// Somebody asked again, or running attempts took longer than the drain limit.
     Hurried,
     /// A worker said that everything else would fail likewise: the disk is full, or a folder cannot be written.
@@ -165,6 +167,7 @@ impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StopReason::Asked => f.write_str("stopping was asked for")?,
+            StopReason::TimeAlmostUp => f.write_str("the time for this run is almost up")?,
             StopReason::Hurried => f.write_str("the remaining work was broken off")?,
             StopReason::Refused { failure } => f.write_str(failure.reason.trim_end().trim_end_matches('.'))?,
             StopReason::NoWorkers { mishap } => {

@@ -7,12 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use jobs::manifest::Rendered;
+use jobs::task::{RUN_DIGITS, annotation_partial, output_partial};
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
@@ -30,6 +32,15 @@ const SEAL_DIGITS: usize = 16;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Entry {
+    /// A run begins; the first line of its journal.
+    Begun {
+        /// The run's name, which is part of its temporary names.
+        run: String,
+        /// The machine.
+        host: String,
+        /// The farm's process.
+        pid: u32,
+    },
     /// An attempt is about to begin, and may write these files. Written before the worker hears of it.
     Started {
         /// The task's number.
@@ -101,6 +112,7 @@ pub struct Journal {
     pub last_writers: BTreeMap<PathBuf, Option<usize>>,
     /// Every failed attempt, oldest first.
     pub failed: Vec<Report>,
+
     /// Lines that were torn or damaged, and therefore left out.
     pub damaged: Vec<Damage>,
 }
@@ -140,44 +152,105 @@ struct Body<'a> {
 /// Reads all journals of a state folder, oldest first. A folder without any gives an empty one.
 pub fn read_all(state: &Path) -> Result<Journal, JournalError> {
     let mut journal = Journal::default();
-    for (_, path) in journals(&state.join(SETTLED))? {
-        let bytes = std::fs::read(&path).map_err(|source| JournalError::File { path: path.clone(), source })?;
-        let mut settled = Journal::default();
-        settled.take_in(state, &path, &bytes)?;
-        journal.started_outputs.append(&mut settled.started_outputs);
-    }
-    for (_, path) in journals(state)? {
-        let bytes = std::fs::read(&path).map_err(|source| JournalError::File { path: path.clone(), source })?;
-        journal.take_in(state, &path, &bytes)?;
+    journal.started_outputs = settled_outputs(state)?;
+    for path in paths(state)? {
+        journal.take_in(state, &path)?;
     }
     Ok(journal)
 }
 
+/// The journals of a state folder that no manifest has taken over yet, oldest first.
+pub fn paths(state: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    Ok(journals(state)?.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Reads a journal line by line, so that a long one need not be held: each entry with its line's first byte and length.
+/// Gives the lines that were torn or damaged, and therefore left out.
+pub fn each(path: &Path, mut take: impl FnMut(Entry, u64, u32)) -> Result<Vec<Damage>, JournalError> {
+    let wrap = |source| JournalError::File { path: path.to_owned(), source };
+    let mut from = BufReader::with_capacity(1 << 18, File::open(path).map_err(wrap)?);
+    let (mut line, mut offset, mut damaged) = (Vec::new(), 0, Vec::new());
+    for number in 1.. {
+        line.clear();
+        let length = from.read_until(b'\n', &mut line).map_err(wrap)?;
+        if length == 0 {
+            break;
+        }
+        match read_line(&line) {
+            Line::Entry(entry) => take(*entry, offset, u32::try_from(length).unwrap_or(u32::MAX)),
+            Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
+            Line::Damaged => damaged.push(Damage { path: path.to_owned(), line: number }),
+        }
+        offset += length as u64;
+    }
+    Ok(damaged)
+}
+
+/// The finished task in a line of a journal.
+pub fn finished(line: &[u8]) -> Option<Finished> {
+    match read_line(line) {
+        Line::Entry(entry) => match *entry {
+            Entry::Finished { task, label, key, attempts, rendered } => {
+                Some(Finished { task, label, key, attempts, rendered: *rendered })
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Sets the journals aside: a manifest that is on the disk holds all that they have finished.
 pub fn settle(state: &Path) -> Result<(), JournalError> {
+    settle_into(state, state)
+}
+
+/// Likewise those of a run beside others, among the journals of the output's state folder.
+pub fn settle_into(run: &Path, state: &Path) -> Result<(), JournalError> {
     let folder = state.join(SETTLED);
-    for (number, path) in journals(state)? {
-        let moved = std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::rename(&path, folder.join(format!("journal-{number}.jsonl"))));
-        moved.map_err(|source| JournalError::File { path, source })?;
+    let moving = journals(run)?;
+    if moving.is_empty() {
+        return Ok(());
+    }
+    let wrap = |path: &Path| {
+        let path = path.to_owned();
+        move |source| JournalError::File { path, source }
+    };
+    std::fs::create_dir_all(&folder).map_err(wrap(&folder))?;
+    let mut number = next_number(state)?;
+    for (own, path) in moving {
+        // Journals of the state folder itself keep their numbers, which nobody else has.
+        let taken = if run == state { own } else { number };
+        std::fs::rename(&path, folder.join(format!("journal-{taken}.jsonl"))).map_err(wrap(&path))?;
+        number += 1;
     }
     Ok(())
 }
 
+/// A number that no journal of a state folder has.
+fn next_number(state: &Path) -> Result<u64, JournalError> {
+    let used = [journals(state)?, journals(&state.join(SETTLED))?];
+    Ok(used.iter().filter_map(|found| found.last()).map(|(last, _)| last + 1).max().unwrap_or(1))
+}
+
+/// Reads the journals that were set aside: every file that any attempt of theirs may have written.
+pub fn settled_outputs(state: &Path) -> Result<BTreeSet<PathBuf>, JournalError> {
+    let mut settled = Journal::default();
+    for path in paths(&state.join(SETTLED))? {
+        settled.take_in(state, &path)?;
+    }
+    Ok(settled.started_outputs)
+}
+
 impl Journal {
-    fn take_in(&mut self, state: &Path, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
-        for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            match read_line(line) {
-                Line::Entry(entry) => self.add(state, *entry),
-                Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
-                Line::Damaged => self.damaged.push(Damage { path: path.to_owned(), line: number + 1 }),
-            }
-        }
+    fn take_in(&mut self, state: &Path, path: &Path) -> Result<(), JournalError> {
+        let damaged = each(path, |entry, _, _| self.add(state, entry))?;
+        self.damaged.extend(damaged);
         Ok(())
     }
 
     fn add(&mut self, state: &Path, entry: Entry) {
         match entry {
+            Entry::Begun { .. } => {}
             Entry::Started { outputs, .. } => {
                 self.last_writers.extend(outputs.iter().map(|path| (path.clone(), None)));
                 self.started_outputs.extend(outputs);
@@ -191,6 +264,40 @@ impl Journal {
             Entry::Failed { report } => self.failed.push(report),
         }
     }
+}
+
+/// Removes what the attempts of runs that are over have left under temporary names, as the journals of their state folder
+/// say. Gives what cannot be removed, in words.
+pub fn sweep(state: &Path) -> Result<Vec<String>, JournalError> {
+    let mut half: BTreeSet<PathBuf> = BTreeSet::new();
+    for path in paths(state)? {
+        let mut run = String::new();
+        each(&path, |entry, _, _| match entry {
+            Entry::Begun { run: begun, .. } => run = begun,
+            Entry::Started { task, outputs, .. } => half.extend(half_files(&outputs, task, &run)),
+            // What is finished left nothing. Files in quarantine are not found like this, and looked for in vain.
+            Entry::Finished { task, rendered, .. } => {
+                let files = rendered.files.iter().map(|file| &file.path);
+                let notes = rendered.annotations.iter().map(|note| &note.path);
+                for name in half_files(files.chain(notes), task, &run) {
+                    half.remove(&name);
+                }
+            }
+            Entry::Failed { .. } => {}
+        })?;
+    }
+    let remove = |half: PathBuf| match std::fs::remove_file(&half) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Some(format!("the half-written {} cannot be removed: {error}", half.display()))
+        }
+        _ => None,
+    };
+    Ok(half.into_iter().filter_map(remove).collect())
+}
+
+/// The temporary names under which a task of a run may have left its files.
+fn half_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>, task: u32, run: &str) -> impl Iterator<Item = PathBuf> {
+    paths.into_iter().flat_map(move |path| [output_partial(path, run), annotation_partial(path, task, run)])
 }
 
 enum Line {
@@ -255,6 +362,7 @@ fn journals(state: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
 #[derive(Debug)]
 pub(crate) struct Writer {
     path: PathBuf,
+    run: String,
     file: File,
     length: u64,
     seq: u64,
@@ -271,12 +379,16 @@ struct Syncing {
 impl Writer {
     /// Begins the next journal of a state folder.
     pub fn create(state: &Path) -> Result<Writer, JournalError> {
-        let used = [journals(state)?, journals(&state.join(SETTLED))?];
-        let mut number = used.iter().filter_map(|found| found.last()).map(|(last, _)| last + 1).max().unwrap_or(1);
+        let mut number = next_number(state)?;
         loop {
             let path = state.join(format!("journal-{number}.jsonl"));
             match OpenOptions::new().append(true).create_new(true).open(&path) {
-                Ok(file) => return Writer::begin(path, file),
+                Ok(file) => {
+                    let mut writer = Writer::begin(path.clone(), file)?;
+                    let begun = Entry::Begun { run: writer.run.clone(), host: host(), pid: std::process::id() };
+                    let problem = |problem| JournalError::File { path, source: io::Error::other(problem) };
+                    return writer.append(&begun).map(|()| writer).map_err(problem);
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(source) => return Err(JournalError::File { path, source }),
             }
@@ -295,7 +407,15 @@ impl Writer {
             .name("journal sync".into())
             .spawn(move || sync_when_woken(&other, &woken, &shared))
             .map_err(wrap)?;
-        Ok(Writer { path, file, length: 0, seq: 0, syncing: Some(Syncing { wake, thread }), problem })
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unique = format!("{} {} {now:?} {}", host(), std::process::id(), path.display());
+        let run = checksum(&unique)[..RUN_DIGITS].to_owned();
+        Ok(Writer { path, run, file, length: 0, seq: 0, syncing: Some(Syncing { wake, thread }), problem })
+    }
+
+    /// The run's name: new with each journal.
+    pub fn run(&self) -> &str {
+        &self.run
     }
 
     /// Where it is.
@@ -361,6 +481,11 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.finish();
     }
+}
+
+/// This machine's name.
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn sync_when_woken(file: &File, woken: &mpsc::Receiver<()>, problem: &Mutex<Option<String>>) {

@@ -30,6 +30,7 @@ mod process;
 mod report;
 mod run;
 mod scratch;
+pub mod shards;
 mod supervisor;
 mod watch;
 

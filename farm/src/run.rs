@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::capture::Capture;
 use crate::command::WorkerCommand;
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
-use crate::journal::{JournalError, Writer};
+use crate::journal::{self, JournalError, Writer};
 use crate::limits::Limits;
 use crate::lock::{Lock, LockError};
 use crate::process::{Happening, Order, Process};
@@ -67,7 +67,8 @@ pub enum FarmError {
 /// should return soon.
 ///
 /// From here on SIGINT and SIGTERM no longer end this process, also after the return, so that a manifest can be written
-/// in peace: during a run, the first lets running attempts finish within the drain limit, and the second kills them.
+/// in peace: during a run, the first lets running attempts finish within the drain limit, and the second kills them. SIGUSR1
+/// says that the time is almost up, as cluster engines do: it lets them finish likewise, however often it comes.
 ///
 /// Fails only where nothing was begun. Whatever happens later is in the [`Summary`].
 pub fn run(run: Run, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
@@ -81,12 +82,16 @@ pub fn lock(state: &Path) -> Result<Lock, FarmError> {
 }
 
 /// As [`run`], for whoever holds the state folder's lock already, to read and write beside it what depends on the run.
-pub fn run_holding(run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
+pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
     let state = prepare_state(&run.state)?;
     if let Err(text) = scratch::remove_left_behind(&state) {
         on_event(&FarmEvent::Warning { text });
     }
+    for text in journal::sweep(&state)? {
+        on_event(&FarmEvent::Warning { text });
+    }
     let journal = Writer::create(&state)?;
+    run.tasks.set_run(journal.run());
     let workers = run.workers.max(1);
     // Each worker's end is awaited on a blocking thread of its own; a few of the last ones may not be gone yet.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -109,7 +114,8 @@ pub fn run_holding(run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent))
     runtime.block_on(async {
         let interrupt = signal(SignalKind::interrupt()).map_err(FarmError::Runtime)?;
         let terminate = signal(SignalKind::terminate()).map_err(FarmError::Runtime)?;
-        doing.go_on_until_over(happenings, interrupt, terminate).await;
+        let time_almost_up = signal(SignalKind::user_defined1()).map_err(FarmError::Runtime)?;
+        doing.go_on_until_over(happenings, interrupt, terminate, time_almost_up).await;
         Ok::<(), FarmError>(())
     })?;
 
@@ -154,6 +160,7 @@ impl Doing<'_> {
         mut happenings: mpsc::Receiver<(WorkerId, Happening)>,
         mut interrupt: Signal,
         mut terminate: Signal,
+        mut time_almost_up: Signal,
     ) {
         let mut event = Event::Begin;
         loop {
@@ -165,6 +172,7 @@ impl Doing<'_> {
             event = tokio::select! {
                 Some(()) = interrupt.recv() => Event::StopAsked,
                 Some(()) = terminate.recv() => Event::StopAsked,
+                Some(()) = time_almost_up.recv() => Event::TimeAlmostUp,
                 Some((worker, happening)) = happenings.recv() => self.event_of(worker, happening),
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Tick,
             };

@@ -48,6 +48,8 @@ pub(crate) enum Event {
     Ended { worker: WorkerId, exit: Exit, remains: Remains },
     /// Somebody asked the run to stop.
     StopAsked,
+    /// Whoever gave this machine will take it back soon.
+    TimeAlmostUp,
     /// A journal line could not be written.
     JournalFailed { problem: String },
     /// The time that [`Supervisor::deadline`] named has come.
@@ -209,6 +211,7 @@ impl Supervisor {
                     _ => self.hurry(),
                 }
             }
+            Event::TimeAlmostUp => self.stop(now, StopReason::TimeAlmostUp),
             Event::JournalFailed { problem } => self.stop(now, StopReason::Journal { problem }),
         }
         self.end_what_is_overdue(now);

@@ -16,7 +16,7 @@ use crate::quarantine;
 use crate::strict::Strict;
 use crate::task::{AudioSettings, Deliver, Facts, FileFormat, Source, TimeChange};
 
-pub use store::{FILE_NAME, ManifestError, Read, each, merge, read, records, write};
+pub use store::{FILE_NAME, ManifestError, Read, Writing, each, each_line, read, records, write};
 
 /// What a worker reports of a finished task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ pub struct Queue {
     tasks: Arc<Tasks>,
     left: Vec<Left>,
     root: Option<OutputRoot>,
+    run: String,
 }
 
 /// One of a plan's tasks that is to be rendered.
@@ -27,7 +28,12 @@ pub struct Left {
 impl Queue {
     /// These of a plan's tasks, in this order. `root` is the folder that all outputs lie in, whose quarantine they may use.
     pub fn new(tasks: Arc<Tasks>, left: Vec<Left>, root: OutputRoot) -> Queue {
-        Queue { tasks, left, root: Some(root) }
+        Queue { tasks, left, root: Some(root), run: String::new() }
+    }
+
+    /// Names the run that renders them: [`Task::run`].
+    pub fn set_run(&mut self, run: &str) {
+        run.clone_into(&mut self.run);
     }
 
     /// Which of the plan's tasks they are.
@@ -56,6 +62,7 @@ impl Queue {
         if let Some(number) = number {
             numbered(&mut task, number);
         }
+        task.run.clone_from(&self.run);
         if self.root.is_some() && task.checks.may_quarantine() {
             task.checks.output_root.clone_from(&self.root);
         }
@@ -73,6 +80,6 @@ impl FromIterator<Task> for Queue {
     fn from_iter<I: IntoIterator<Item = Task>>(tasks: I) -> Queue {
         let tasks: Tasks = tasks.into_iter().collect();
         let left = (0..tasks.len() as u32).map(|index| Left { index, number: None }).collect();
-        Queue { tasks: Arc::new(tasks), left, root: None }
+        Queue { tasks: Arc::new(tasks), left, root: None, run: String::new() }
     }
 }

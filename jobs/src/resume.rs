@@ -1,12 +1,11 @@
 //! What a run has to do, given what stands already. Decides only; nothing here writes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::file::Collision;
-use crate::manifest::Record;
-use crate::paths;
+use crate::ledger::{Entry, KeyHash, Ledger, Name};
 use crate::plan::{Outline, Plan};
 use crate::quarantine;
 use crate::task::{FlagPolicy, Task};
@@ -43,7 +42,7 @@ pub enum Refusal {
 }
 
 /// What stands on disk.
-pub trait Standing {
+pub trait Standing: Sync {
     /// The size of the file at a path in bytes; `None` where nothing stands.
     fn size(&self, path: &Path) -> Option<u64>;
 }
@@ -59,25 +58,20 @@ impl Standing for Disk {
     }
 }
 
-/// One decision a task, in order. `started` names files that an earlier run of this job began and may have published
-/// without living to record it: they are ours too, and so are the annotations beside them.
+/// One decision a task, in order. What an earlier run of this job began and may have published without living to record it
+/// is ours too, and so are the annotations beside it.
 ///
 /// A file in quarantine is as good as one under its name, as long as the job would put it there again. Under `increment`
 /// all files of a task take one number, the lowest that is free for all of them, so a second run renders everything
 /// beside the first.
-pub fn decide(plan: &Plan, records: &[Record], started: &HashSet<PathBuf>, standing: &dyn Standing) -> Vec<Decision> {
-    let taken = match plan.header.collision {
-        Collision::Increment => plan.tasks.outlines().flat_map(|task| task.into_paths()).collect(),
-        Collision::Skip | Collision::Overwrite | Collision::Error => HashSet::new(),
-    };
-    let mut before = Before {
-        root: &plan.header.output_root,
-        records: records.iter().map(|r| (r.path.as_str(), r)).collect(),
-        started,
-        standing,
-        taken,
-    };
-    plan.tasks.outlines().map(|task| before.decide(&task, plan.header.collision)).collect()
+pub fn decide(plan: &Plan, ledger: &Ledger, standing: &dyn Standing) -> Vec<Decision> {
+    let before = Before { root: &plan.header.output_root, ledger, standing };
+    if plan.header.collision != Collision::Increment {
+        return plan.tasks.each_outline(|_, task| before.decide(&task, plan.header.collision));
+    }
+    // One after the other, since what one takes the next cannot have.
+    let mut taken = plan.tasks.outlines().flat_map(Outline::into_paths).collect();
+    plan.tasks.outlines().map(|task| before.number(&task, &mut taken)).collect()
 }
 
 /// Puts a number behind the names of all files that a task writes.
@@ -95,77 +89,67 @@ fn notes(task: &Outline) -> impl Iterator<Item = &PathBuf> {
 /// What there is before a run.
 struct Before<'a> {
     root: &'a Path,
-    /// By path.
-    records: HashMap<&'a str, &'a Record>,
-    started: &'a HashSet<PathBuf>,
+    ledger: &'a Ledger,
     standing: &'a dyn Standing,
-    /// Paths that are given away, where numbers are.
-    taken: HashSet<PathBuf>,
 }
 
 impl<'a> Before<'a> {
-    fn decide(&mut self, task: &Outline, collision: Collision) -> Decision {
+    /// What is done about a task whose files have one name each.
+    fn decide(&self, task: &Outline, collision: Collision) -> Decision {
+        let begun = |path: &Path| self.ledger.is_begun(self.name(path));
         match collision {
-            Collision::Overwrite => Decision::Render(None),
+            Collision::Overwrite | Collision::Increment => Decision::Render(None),
             Collision::Error if !task.outputs.is_empty() && self.stands(task) => Decision::Skip,
             // What an interrupted run of this very job has made or begun is no collision: the run goes on.
-            Collision::Error => match self.in_the_way(task, |path| self.started.contains(path)) {
+            Collision::Error => match self.in_the_way(task, begun) {
                 Some(path) => Decision::Refuse(Refusal::Stands { path }),
                 None => Decision::Render(None),
             },
             Collision::Skip if self.stands(task) => Decision::Skip,
-            Collision::Skip => {
-                match self.in_the_way(task, |path| self.record(path).is_some() || self.started.contains(path)) {
-                    Some(path) => Decision::Refuse(Refusal::NotOurs { path }),
-                    None => Decision::Render(None),
-                }
-            }
-            Collision::Increment if self.is_free(task.paths()) => Decision::Render(None),
-            Collision::Increment => Decision::Render(Some(self.free_number(task))),
+            Collision::Skip => match self.in_the_way(task, |path| self.entry(path).is_some() || begun(path)) {
+                Some(path) => Decision::Refuse(Refusal::NotOurs { path }),
+                None => Decision::Render(None),
+            },
         }
     }
 
-    fn record(&self, path: &Path) -> Option<&'a Record> {
-        self.records.get(paths::relative(path, self.root).as_str()).copied()
+    /// What is done about a task whose files take a number where their names are given away; `taken` are those that are.
+    fn number(&self, task: &Outline, taken: &mut HashSet<PathBuf>) -> Decision {
+        let free = self.is_free(task.paths());
+        Decision::Render((!free).then(|| self.free_number(task, taken)))
+    }
+
+    fn name(&self, path: &Path) -> Name {
+        Name::of(path, self.root)
+    }
+
+    fn entry(&self, path: &Path) -> Option<&'a Entry> {
+        self.ledger.get(self.name(path))
     }
 
     /// Whether all that a task gives stands already.
     fn stands(&self, task: &Outline) -> bool {
+        let key = KeyHash::of(&task.key);
         task.outputs.iter().all(|output| {
-            self.record(&output.path).is_some_and(|record| {
-                record.key == task.key && self.is_fit(record, task) && self.stands_as(record, &output.path)
-            })
+            self.entry(&output.path)
+                .is_some_and(|entry| entry.key == key && is_fit(entry, task) && self.stands_as(entry, &output.path))
         }) && self.has_annotations(task)
     }
 
-    /// Whether what was found wrong with a file would have it lie where it does, under the task's policy.
-    fn is_fit(&self, record: &Record, task: &Outline) -> bool {
-        match task.checks.policy {
-            _ if record.file.quarantined => task.checks.may_quarantine(),
-            FlagPolicy::Keep => true,
-            FlagPolicy::Retry | FlagPolicy::Quarantine | FlagPolicy::Fail => record.file.flags.is_empty(),
-        }
-    }
-
-    /// Whether a file stands as its record says, or was taken out of quarantine by someone who has looked at it.
-    fn stands_as(&self, record: &Record, path: &Path) -> bool {
-        let holds = |path: &Path| self.standing.size(path) == Some(record.file.bytes);
-        holds(&record.place(path, self.root)) || holds(path)
+    /// Whether a file stands as its entry says, or was taken out of quarantine by someone who has looked at it.
+    fn stands_as(&self, entry: &Entry, path: &Path) -> bool {
+        let holds = |path: &Path| self.standing.size(path) == Some(entry.bytes);
+        (entry.quarantined && holds(&quarantine::quarantined(self.root, path))) || holds(path)
     }
 
     /// Whether each of a task's annotations was written for it and stands.
     fn has_annotations(&self, task: &Outline) -> bool {
-        let record = task.outputs.first().and_then(|output| self.record(&output.path));
-        let written = |path: &PathBuf| {
-            let places = [path.clone(), quarantine::quarantined(self.root, path)];
-            let known = &record?.annotations;
-            let mut stand = places.iter().filter(|place| {
-                let name = paths::relative(place, self.root);
-                known.iter().any(|annotation| annotation.path == Path::new(&name))
-            });
-            stand.find(|place| self.standing.size(place).is_some()).map(|_| ())
+        let entry = task.outputs.first().and_then(|output| self.entry(&output.path));
+        let stands = |place: &Path| {
+            let known = entry.is_some_and(|entry| entry.notes.contains(&self.name(place)));
+            known && self.standing.size(place).is_some()
         };
-        notes(task).all(|path| written(path).is_some())
+        notes(task).all(|path| stands(path) || stands(&quarantine::quarantined(self.root, path)))
     }
 
     /// The first file in a task's way that is not ours. Its annotations are if one of its outputs is.
@@ -185,15 +169,24 @@ impl<'a> Before<'a> {
     }
 
     /// The lowest number from 2 that is free for all that a task writes.
-    fn free_number(&mut self, task: &Outline) -> u32 {
+    fn free_number(&self, task: &Outline, taken: &mut HashSet<PathBuf>) -> u32 {
         let under = |number: u32| task.paths().map(|path| with_number(path, number)).collect::<Vec<_>>();
         let free = |number: &u32| {
             let paths = under(*number);
-            !paths.iter().any(|path| self.taken.contains(path)) && self.is_free(paths.iter().map(PathBuf::as_path))
+            !paths.iter().any(|path| taken.contains(path)) && self.is_free(paths.iter().map(PathBuf::as_path))
         };
         let number = (2..).find(free).expect("some number is free");
-        self.taken.extend(under(number));
+        taken.extend(under(number));
         number
+    }
+}
+
+/// Whether what was found wrong with a file would have it lie where it does, under the task's policy.
+fn is_fit(entry: &Entry, task: &Outline) -> bool {
+    match task.checks.policy {
+        _ if entry.quarantined => task.checks.may_quarantine(),
+        FlagPolicy::Keep => true,
+        FlagPolicy::Retry | FlagPolicy::Quarantine | FlagPolicy::Fail => !entry.flagged,
     }
 }
 

@@ -47,7 +47,14 @@ pub struct Task {
     /// What is looked at in what comes out.
     #[serde(default, skip_serializing_if = "Checks::is_nothing")]
     pub checks: Checks,
+    /// Which run of a farm renders it: part of all temporary names, so that two that do the same task at once never write
+    /// to one file. Plans leave it empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
 }
+
+/// Digits of a run's name.
+pub const RUN_DIGITS: usize = 8;
 
 impl Task {
     /// Where it writes: its outputs, then what follows its take.
@@ -58,15 +65,18 @@ impl Task {
 
     /// The temporary names of all that it writes.
     pub fn partial_paths(&self) -> impl Iterator<Item = PathBuf> {
-        let outputs = self.outputs.iter().map(|output| partial_path(&output.path));
+        let outputs = self.outputs.iter().map(|output| self.output_partial(&output.path));
         outputs.chain(self.annotations.iter().map(|annotation| self.annotation_partial(&annotation.path)))
+    }
+
+    /// The temporary name of an output.
+    pub fn output_partial(&self, path: &std::path::Path) -> PathBuf {
+        output_partial(path, &self.run)
     }
 
     /// The temporary name of an annotation. Tasks of one take may write it to one path, and do so at once.
     pub fn annotation_partial(&self, path: &std::path::Path) -> PathBuf {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}", self.number));
-        partial_path(&path.with_file_name(name))
+        annotation_partial(path, self.number, &self.run)
     }
 }
 
@@ -203,6 +213,23 @@ pub struct Source {
     pub path: String,
     /// BLAKE3 in hex. Of a plugin that is a directory, of the names and contents of all its files in order.
     pub blake3: String,
+}
+
+/// The temporary name of an output that a run writes.
+pub fn output_partial(path: &std::path::Path, run: &str) -> PathBuf {
+    if run.is_empty() { partial_path(path) } else { partial_path(&behind(path, run)) }
+}
+
+/// The temporary name of an annotation that the task `number` of a run writes.
+pub fn annotation_partial(path: &std::path::Path, number: u32, run: &str) -> PathBuf {
+    output_partial(&behind(path, &number.to_string()), run)
+}
+
+/// `a.wav` as `a.wav.word`.
+fn behind(path: &std::path::Path, word: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{word}"));
+    path.with_file_name(name)
 }
 
 /// The temporary name beside `path` under which a file is written before it is complete.

@@ -94,10 +94,11 @@ enum Sound {
 }
 
 impl Unfinished {
-    /// Makes the folder and starts the file under its temporary name. The sound comes at `rate` and is finished by `finish`,
+    /// Makes the folder and starts the file under its temporary name, `partial`. The sound comes at `rate` and is finished by `finish`,
     /// which is the output's own unless its dry take decides. At another rate of its own, it has `frames` frames where
     /// they are given: rounding twice may otherwise give one more or one less.
     pub(crate) fn create(
+        partial: PathBuf,
         output: &Output,
         finish: Finish,
         rate: SampleRate,
@@ -105,7 +106,6 @@ impl Unfinished {
         frames: Option<u64>,
     ) -> Result<Unfinished, PublishError> {
         let path = output.path.clone();
-        let partial = jobs::task::partial_path(&path);
         folder(&path)?;
         let file = system("create", &partial, File::create(&partial))?;
         let own = system("create", &partial, file.try_clone())?;

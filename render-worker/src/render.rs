@@ -218,7 +218,8 @@ fn write_files(
     for (output, tap) in task.outputs.iter().zip(taps) {
         let finish = dry::finish(output, dry, &mut warnings)?;
         let frames = dry.and_then(|dry| dry::frames(output, dry, rate));
-        let file = Unfinished::create(output, finish, rate, graph.channels(tap), frames);
+        let partial = task.output_partial(&output.path);
+        let file = Unfinished::create(partial, output, finish, rate, graph.channels(tap), frames);
         files.push(file.map_err(publish_failure)?);
         heard.begin(graph.channels(tap));
     }

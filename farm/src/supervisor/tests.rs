@@ -567,6 +567,7 @@ fn check_attempts(bench: &Bench, seed: u64, most: u32) {
     let mut last: BTreeMap<u32, (u32, bool)> = BTreeMap::new();
     for entry in &bench.entries {
         match entry {
+            Entry::Begun { .. } => panic!("seed {seed}: the supervisor says nothing of its run"),
             Entry::Started { task, attempt, .. } => {
                 let (before, open) = last.insert(*task, (*attempt, true)).unwrap_or_default();
                 assert!(!open, "seed {seed}: task {task} is attempted twice at once");

@@ -108,10 +108,14 @@ impl Stage {
         assert_eq!(self.marked(), Vec::<i32>::new(), "processes are left");
         let scratch: Vec<_> = std::fs::read_dir(self.state().join("scratch")).expect("it exists").collect();
         assert!(scratch.is_empty(), "{scratch:?}");
-        for entry in std::fs::read_dir(&self.folder).expect("it exists") {
-            let name = entry.expect("it can be read").file_name();
-            assert!(!name.to_string_lossy().ends_with(".partial"), "{name:?} is left");
-        }
+        assert_eq!(self.half_files(), 0, "files are left under temporary names");
+    }
+
+    /// Files under temporary names.
+    pub fn half_files(&self) -> usize {
+        let entries = std::fs::read_dir(&self.folder).expect("it exists");
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("it can be read").file_name();
+        entries.map(name).filter(|name| name.to_string_lossy().ends_with(".partial")).count()
     }
 
     /// Every living process that carries this stage's mark. A zombie has no environment any more.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jobs::manifest::{Rendered, Timings};
 use jobs::message::{Failure, FromWorker, Phase, ToWorker, read_frame, write_frame};
-use jobs::task::{Task, partial_path};
+use jobs::task::Task;
 use rustix::process::{Signal, getpid, getppid, kill_process, set_parent_process_death_signal};
 use serde_json::json;
 
@@ -201,13 +201,13 @@ fn render(connection: &mut UnixStream, task: &Task, attempt: u32) {
 fn publish(task: &Task) {
     half_write(task);
     for output in &task.outputs {
-        std::fs::rename(partial_path(&output.path), &output.path).expect("it can be renamed");
+        std::fs::rename(task.output_partial(&output.path), &output.path).expect("it can be renamed");
     }
 }
 
 fn half_write(task: &Task) {
     for output in &task.outputs {
-        std::fs::write(partial_path(&output.path), &task.key).expect("it can be written");
+        std::fs::write(task.output_partial(&output.path), &task.key).expect("it can be written");
     }
 }
 

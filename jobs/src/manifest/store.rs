@@ -1,6 +1,5 @@
 //! The manifest as a file: `manifest.jsonl`, one record a line.
 
-use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -8,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{AnnotationRecord, Record, Rendered};
+use crate::ledger::{self, Entry, Index};
 use crate::paths;
-use crate::plan::{Header, Plan};
+use crate::plan::Header;
 use crate::quarantine;
 use crate::task::{Facts, Task};
 use crate::whole;
@@ -77,6 +77,11 @@ pub fn read(path: &Path) -> Result<Read, ManifestError> {
 /// Reads a manifest record by record, so that a long one need not be held. Gives whether the last line was torn and left
 /// out; a manifest that does not exist holds nothing.
 pub fn each(path: &Path, mut take: impl FnMut(Record)) -> Result<bool, ManifestError> {
+    each_line(path, |record, _, _| take(record))
+}
+
+/// Likewise, each record with its line's first byte and length.
+pub fn each_line(path: &Path, mut take: impl FnMut(Record, u64, u32)) -> Result<bool, ManifestError> {
     #[derive(Deserialize)]
     struct Version {
         tonemill: u64,
@@ -87,10 +92,12 @@ pub fn each(path: &Path, mut take: impl FnMut(Record)) -> Result<bool, ManifestE
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(source) => return Err(unreadable(source)),
     };
-    let mut line = Vec::new();
+    let (mut line, mut offset, mut length) = (Vec::new(), 0u64, 0);
     for number in 1.. {
         line.clear();
-        if file.read_until(b'\n', &mut line).map_err(unreadable)? == 0 {
+        offset += length;
+        length = file.read_until(b'\n', &mut line).map_err(unreadable)? as u64;
+        if length == 0 {
             break;
         }
         if line.trim_ascii().is_empty() {
@@ -103,7 +110,7 @@ pub fn each(path: &Path, mut take: impl FnMut(Record)) -> Result<bool, ManifestE
             return Err(ManifestError::Version { path: path.to_owned(), line: number, version: tonemill });
         }
         match serde_json::from_slice(&line) {
-            Ok(record) => take(record),
+            Ok(record) => take(record, offset, u32::try_from(length).unwrap_or(u32::MAX)),
             // Only a line without its end can be torn: the end is written last.
             Err(_) if !line.ends_with(b"\n") => return Ok(true),
             Err(source) => return Err(ManifestError::Line { path: path.to_owned(), line: number, source }),
@@ -152,37 +159,42 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
     outputs.map(record).collect()
 }
 
-/// Puts new records beside old ones, one a path: the newest counts. Those of the plan's files come first, in its order;
-/// the others keep theirs.
-pub fn merge(old: Vec<Record>, new: Vec<Record>, plan: &Plan) -> Vec<Record> {
-    let outputs = plan.tasks.outlines().flat_map(|task| task.outputs);
-    let places: HashMap<String, usize> =
-        outputs.enumerate().map(|(n, o)| (paths::relative(&o.path, &plan.header.output_root), n)).collect();
-    let mut merged: Vec<Record> = Vec::with_capacity(old.len() + new.len());
-    let mut at: HashMap<String, usize> = HashMap::new();
-    for record in old.into_iter().chain(new) {
-        match at.get(&record.path) {
-            Some(known) => merged[*known] = record,
-            None => {
-                at.insert(record.path.clone(), merged.len());
-                merged.push(record);
-            }
-        }
-    }
-    merged.sort_by_key(|record| places.get(&record.path).copied().unwrap_or(usize::MAX));
-    merged
+/// A manifest as it is written, line by line.
+pub struct Writing<'a> {
+    to: &'a mut io::BufWriter<File>,
+    offset: u64,
+    index: Index,
 }
 
-/// Writes a manifest whole: under another name first, then in place of the old one.
-pub fn write(path: &Path, records: &[Record]) -> Result<(), ManifestError> {
-    let lines = |file: &mut io::BufWriter<File>| {
-        for record in records {
-            serde_json::to_writer(&mut *file, record)?;
-            file.write_all(b"\n")?;
-        }
+impl Writing<'_> {
+    /// Adds a record.
+    pub fn record(&mut self, record: &Record) -> io::Result<()> {
+        let mut line = serde_json::to_vec(record)?;
+        line.push(b'\n');
+        self.line(&line, Entry::of_record(record, ledger::Place::default()))
+    }
+
+    /// Adds a record as it stood in an older manifest, with its line's end.
+    pub fn line(&mut self, line: &[u8], mut entry: Entry) -> io::Result<()> {
+        let length = u32::try_from(line.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        entry.at = ledger::Place { file: 0, offset: self.offset, length };
+        self.to.write_all(line)?;
+        self.offset += u64::from(length);
+        self.index.entries.push(entry);
         Ok(())
-    };
-    whole::write(path, lines).map_err(|source| ManifestError::Write { path: path.to_owned(), source })
+    }
+}
+
+/// Writes a manifest whole: under another name first, then in place of the old one. Gives where its lines stand.
+pub fn write(path: &Path, fill: impl FnOnce(&mut Writing<'_>) -> io::Result<()>) -> Result<Index, ManifestError> {
+    let mut index = Index::default();
+    let written = whole::write(path, |to| {
+        let mut writing = Writing { to, offset: 0, index: Index::default() };
+        fill(&mut writing)?;
+        index = writing.index;
+        Ok(())
+    });
+    written.map(|()| index).map_err(|source| ManifestError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -209,8 +209,8 @@ impl<'a> Builder<'a> {
     pub fn task(&mut self, label: String, render: Render, outputs: Vec<Output>, sources: Vec<Source>, beside: Beside) {
         let Beside { item, annotations, checks, frames, channels } = beside;
         let number = (self.handed + self.pending.len()) as u32;
-        let (audio, key) = (self.audio(), String::new());
-        let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks };
+        let (audio, key, run) = (self.audio(), String::new(), String::new());
+        let task = Task { number, label, key, audio, render, outputs, sources, item, annotations, checks, run };
         if let Some(rules) = self.rules() {
             let Builder { outputs, tasks, pending, packing, collector, .. } = self;
             let mut label = |number: u32| {

@@ -64,9 +64,9 @@ impl Efforts {
     pub fn seconds(&self, device: &[f64]) -> impl Iterator<Item = f64> {
         let sum = |set: &Vec<u32>| set.iter().map(|place| device[*place as usize]).sum::<f64>();
         let sets: Vec<f64> = self.sets.iter().map(sum).collect();
-        self.tasks.iter().map(move |(seconds, set)| {
-            TASK_SECONDS + f64::from(*seconds) * (SECONDS_A_SECOND + sets[*set as usize])
-        })
+        self.tasks
+            .iter()
+            .map(move |(seconds, set)| TASK_SECONDS + f64::from(*seconds) * (SECONDS_A_SECOND + sets[*set as usize]))
     }
 }
 
@@ -202,6 +202,7 @@ mod tests {
             item: None,
             annotations: Vec::new(),
             checks: Default::default(),
+            run: String::new(),
         }
     }
 

@@ -143,7 +143,9 @@ impl PlanFolder {
                 Err(_) => {}
             }
             match whole::name(&partial, path) {
-                Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) => {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory) =>
+                {
                     Err(FolderError::Taken(path.to_owned()))
                 }
                 named => wrap("make", path, named),

@@ -7,11 +7,11 @@ use presets::document::{Collector, Located, Place};
 
 use crate::file::{FileRules, LevelRules};
 use crate::paths;
-use crate::task::{Deliver, Finish, Length, Output};
+use crate::task::{Deliver, Finish, Length, Output, RUN_DIGITS};
 use crate::template::Template;
 
 /// Longest name of a file in bytes: what common file systems take, less what the temporary name has more.
-const MOST_NAME: usize = 255 - ".partial".len();
+const MOST_NAME: usize = 255 - ".partial".len() - ".".len() - RUN_DIGITS;
 
 /// Fills the path of one output.
 pub(super) fn output(

@@ -172,9 +172,8 @@ impl Tasks {
         let look_at = |block: usize| {
             let lines = self.packed.get(block).map_or_else(|| self.open.clone(), Packed::lines);
             let lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-            let outline = |(place, line): (usize, &&[u8])| {
-                look(block * BLOCK + place, serde_json::from_slice(line).expect(OWN))
-            };
+            let outline =
+                |(place, line): (usize, &&[u8])| look(block * BLOCK + place, serde_json::from_slice(line).expect(OWN));
             lines.iter().enumerate().map(outline).collect::<Vec<T>>()
         };
         let part = |first: usize| (first..blocks.min(first + share)).flat_map(&look_at).collect::<Vec<T>>();

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use audio::quality::Flag;
 
 use super::*;
-use crate::manifest::{AnnotationRecord, Rendered, RenderedFile, Timings, records};
+use crate::manifest::{AnnotationRecord, Record, Rendered, RenderedFile, Timings, records};
 use crate::plan::Header;
 use crate::queue::{Left, Queue};
 use crate::task::{
     Annotation, AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, Take, Task,
     TimeChange, ToneRender,
 };
+use std::collections::HashMap;
 
 /// Files by path, with their sizes.
 #[derive(Default)]
@@ -48,6 +49,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         item: None,
         annotations: Vec::new(),
         checks: Default::default(),
+        run: String::new(),
     };
     let header = Header {
         tonemill: 1,
@@ -97,8 +99,10 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
 }
 
 fn one(plan: &Plan, records: &[Record], started: &[&str], standing: &Shelf) -> Decision {
-    let started = started.iter().map(|name| Path::new("/out").join(name)).collect();
-    let mut decisions = decide(plan, records, &started, standing);
+    let mut ledger = Ledger::default();
+    records.iter().for_each(|record| ledger.insert(Entry::of_record(record, Default::default())));
+    started.iter().for_each(|name| ledger.begin(Name::of(&Path::new("/out").join(name), Path::new("/out"))));
+    let mut decisions = decide(plan, &ledger, standing);
     assert_eq!(decisions.len(), 1);
     decisions.remove(0)
 }
@@ -270,7 +274,7 @@ fn numbered_files_of_two_tasks_never_meet() {
     let mut second = plan.tasks.get(0);
     second.outputs[0].path = "/out/a-2.wav".into();
     Arc::make_mut(&mut plan.tasks).push(&second);
-    let decisions = decide(&plan, &[], &HashSet::new(), &shelf(&[("a.wav", 1), ("a-2.wav", 1)]));
+    let decisions = decide(&plan, &Ledger::default(), &shelf(&[("a.wav", 1), ("a-2.wav", 1)]));
     // a-3.wav and a-2-2.wav: a-2.wav is the other task's own.
     assert_eq!(decisions, [Decision::Render(Some(3)), Decision::Render(Some(2))]);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::file::Collision;
 use crate::manifest::{RenderedFile, Timings};
+use crate::plan::Plan;
 use crate::task::{
     AudioSettings, Container, Deliver, Depth, FileFormat, Finish, Length, Output, Render, Take, ToneRender,
 };
@@ -34,6 +35,7 @@ fn plan(names: &[&str]) -> Plan {
         item: None,
         annotations: Vec::new(),
         checks: Default::default(),
+        run: String::new(),
     };
     let header = Header {
         tonemill: 1,
@@ -80,6 +82,10 @@ fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
     records(&plan.header, task, &rendered, 1).remove(0)
 }
 
+fn put(path: &Path, records: &[Record]) -> Index {
+    write(path, |manifest| records.iter().try_for_each(|record| manifest.record(record))).unwrap()
+}
+
 #[test]
 fn what_is_written_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +94,7 @@ fn what_is_written_is_read_again() {
     let records = vec![record(&plan, 0, 1), record(&plan, 1, 2)];
     assert_eq!(records[1].path, "b/c.wav", "paths are relative to the manifest's folder");
     assert_eq!(read(&path).unwrap(), Read::default(), "a manifest that does not exist holds nothing");
-    write(&path, &records).unwrap();
+    put(&path, &records);
     assert_eq!(read(&path).unwrap(), Read { records, torn: false });
     let names: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["manifest.jsonl"], "nothing is left beside it");
@@ -124,7 +130,7 @@ fn a_torn_last_line_costs_only_its_own_record_wherever_it_is_torn() {
     let path = folder.path().join(FILE_NAME);
     let plan = plan(&["a.wav", "b.wav"]);
     let records = vec![record(&plan, 0, 1), record(&plan, 1, 2)];
-    write(&path, &records).unwrap();
+    put(&path, &records);
     let whole = fs::read(&path).unwrap();
     let second = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
     for end in second..=whole.len() {
@@ -143,7 +149,7 @@ fn damage_in_the_middle_and_other_versions_are_told_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAME);
     let plan = plan(&["a.wav"]);
-    write(&path, &[record(&plan, 0, 1)]).unwrap();
+    put(&path, &[record(&plan, 0, 1)]);
     let whole = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{{\"tonemill\":1}}\n{whole}")).unwrap();
     let message = read(&path).unwrap_err().to_string();
@@ -157,13 +163,27 @@ fn damage_in_the_middle_and_other_versions_are_told_with_their_line() {
 }
 
 #[test]
-fn the_newest_record_of_a_path_counts_and_the_plan_gives_the_order() {
-    let plan = plan(&["a.wav", "b.wav", "c.wav"]);
-    let mut foreign = record(&plan, 0, 5);
-    foreign.path = "other job.wav".into();
-    let old = vec![foreign.clone(), record(&plan, 2, 1), record(&plan, 0, 1)];
-    let new = vec![record(&plan, 1, 2), record(&plan, 0, 2)];
-    let merged = merge(old, new, &plan);
-    let found: Vec<_> = merged.iter().map(|r| (r.path.as_str(), r.file.bytes)).collect();
-    assert_eq!(found, [("a.wav", 2), ("b.wav", 2), ("c.wav", 1), ("other job.wav", 5)]);
+fn lines_are_where_the_index_says_whether_they_were_made_or_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let plan = plan(&["a.wav", "b.wav"]);
+    let (first, second) = (record(&plan, 0, 1), record(&plan, 1, 2));
+    let index = put(&path, &[first.clone(), second]);
+    let line = |index: &Index, at: usize| {
+        let place = index.entries[at].at;
+        let start = place.offset as usize;
+        fs::read(&path).unwrap()[start..start + place.length as usize].to_vec()
+    };
+    let copied = line(&index, 1);
+    let again = write(&path, |manifest| {
+        manifest.line(&copied, index.entries[1].clone())?;
+        manifest.record(&first)
+    });
+    let again = again.unwrap();
+    assert_eq!(line(&again, 0), copied);
+    assert_eq!(serde_json::from_slice::<Record>(&line(&again, 1)).unwrap(), first);
+    let mut entries = Vec::new();
+    let place = |offset, length| ledger::Place { file: 0, offset, length };
+    each_line(&path, |record, offset, length| entries.push(Entry::of_record(&record, place(offset, length)))).unwrap();
+    assert_eq!(entries, again.entries);
 }

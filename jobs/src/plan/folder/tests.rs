@@ -114,7 +114,8 @@ fn a_changed_byte_anywhere_is_told() {
                 fs::write(&file, &bad).unwrap();
                 let read = PlanFolder::open(&path).and_then(|read| read.whole());
                 // Spaces between JSON's parts are nobody's meaning.
-                let told = read.as_ref().map_or(true, |read| *read.tasks == *plan(70).tasks && bad[at].is_ascii_whitespace());
+                let told =
+                    read.as_ref().map_or(true, |read| *read.tasks == *plan(70).tasks && bad[at].is_ascii_whitespace());
                 assert!(told, "byte {at} of {}", file.display());
             }
         }

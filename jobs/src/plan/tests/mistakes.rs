@@ -184,7 +184,7 @@ fn a_name_that_is_too_long_is_told_before_anything_renders() {
     let long = "x".repeat(300);
     let told = bench.plan(&TONES.replace("{id}.flac", &format!("{long}{{id}}.flac"))).unwrap_err();
     assert!(
-        told.contains("has a name of 306 bytes; at most 247 can be written. Shorten the path's last part."),
+        told.contains("has a name of 306 bytes; at most 238 can be written. Shorten the path's last part."),
         "{told}"
     );
 }

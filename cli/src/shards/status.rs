@@ -1,0 +1,127 @@
+//! `tonemill status`: what is done of a plan folder, and exactly what is not.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use farm::Report;
+use jobs::quarantine::STATE;
+use serde::Serialize;
+
+use crate::manifest::Known;
+use crate::{Status, Trouble, render, show};
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// The plan folder
+    path: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Failed tasks that are told with their reasons.
+const MOST_TOLD: usize = 20;
+
+/// A task that is not done.
+#[derive(Debug, Serialize)]
+struct Missing {
+    number: u32,
+    label: String,
+    /// Why its last attempt failed, if one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+}
+
+/// `tonemill status`.
+pub(crate) fn status(arguments: &StatusArguments) -> Result<Status, Trouble> {
+    let folder = super::open(&arguments.path)?;
+    let plan = folder.whole().map_err(Trouble::input)?;
+    let known = Known::read(&plan, false)?;
+    let left = render::left(&plan, 0..plan.tasks.len(), &known)?;
+    let state = plan.header.output_root.join(STATE);
+    let failed = failed(&state)?;
+    let runs = farm::shards::all(&state).map_err(Trouble::input)?;
+    let mut at_work = Vec::new();
+    for run in runs {
+        if farm::shards::take_over(&run).map_err(Trouble::input)?.is_none() {
+            at_work.push(run.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+    }
+    let missing = left.iter().map(|task| {
+        let report = failed.get(&task.key);
+        Missing { number: task.number, label: task.label, failed: report.map(|report| report.mishap.to_string()) }
+    });
+    let missing: Vec<Missing> = missing.collect();
+    let done = plan.tasks.len() - missing.len();
+    if arguments.json {
+        let about = serde_json::json!({
+            "tasks": plan.tasks.len(), "done": done, "missing": missing, "at_work": at_work,
+        });
+        crate::print_json(&about)?;
+    } else {
+        let failures = missing.iter().filter(|task| task.failed.is_some()).count();
+        let mut text = format!("{}: {done} done, {} missing", show::count(plan.tasks.len(), "task"), missing.len());
+        if failures > 0 {
+            text += &format!(", {failures} of them failed");
+        }
+        text += ".\n";
+        if !missing.is_empty() {
+            text += &format!("Missing: {}\n", ranges(missing.iter().map(|task| task.number)));
+        }
+        let told = missing.iter().filter_map(|task| Some((task, task.failed.as_ref()?)));
+        for (task, reason) in told.take(MOST_TOLD) {
+            text += &format!("  {} ({}): {reason}\n", task.number, task.label);
+        }
+        if failures > MOST_TOLD {
+            text += &format!("  ... and {} more\n", failures - MOST_TOLD);
+        }
+        if !at_work.is_empty() {
+            text += &format!("At work: {}\n", at_work.join(", "));
+        }
+        crate::print_text(&text)?;
+    }
+    Ok(if missing.is_empty() { Status::Done } else { Status::Interrupted })
+}
+
+/// The last report of each task that failed, by its key.
+fn failed(state: &Path) -> Result<BTreeMap<String, Report>, Trouble> {
+    let mut failed = BTreeMap::new();
+    let mut states = vec![state.join("settled"), state.to_owned()];
+    states.extend(farm::shards::all(state).map_err(Trouble::input)?);
+    for state in states {
+        for path in farm::journal::paths(&state).map_err(Trouble::input)? {
+            let each = farm::journal::each(&path, |entry, _, _| {
+                if let farm::journal::Entry::Failed { report } = entry {
+                    failed.insert(report.key.clone(), report);
+                }
+            });
+            each.map_err(Trouble::input)?;
+        }
+    }
+    Ok(failed)
+}
+
+/// `0-3, 7, 9-10`.
+fn ranges(numbers: impl Iterator<Item = u32>) -> String {
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => runs.push((number, number)),
+        }
+    }
+    let shown = |(first, last): &(u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    runs.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_told_as_ranges() {
+        assert_eq!(ranges([0, 1, 2, 3, 7, 9, 10].into_iter()), "0-3, 7, 9-10");
+        assert_eq!(ranges([].into_iter()), "");
+    }
+}
