@@ -36,6 +36,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
             return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
         }
     };
+    workers::check(&plan, &arguments.process)?;
     let data_set = Wanted::of(&plan)?;
     let verdicts = Verdicts::of(&plan);
     verdicts.enforce(arguments.strict)?;
@@ -144,6 +145,7 @@ pub(crate) fn status(summary: &Summary) -> Status {
 /// `tonemill plan`.
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
     let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
+    workers::check(&plan, &arguments.process)?;
     Wanted::of(&plan)?;
     if let Some(outlook) = Outlook::of(&plan) {
         outlook.tell();

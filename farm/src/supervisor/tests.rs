@@ -83,7 +83,7 @@ impl Bench {
         while let Some(event) = events.pop_front() {
             for action in self.supervisor.handle(self.now, event) {
                 match action {
-                    Action::Start(worker) => {
+                    Action::Start(worker, _) => {
                         assert!(self.alive.insert(worker, false).is_none(), "{worker:?} was started twice");
                         events.push_back(Event::Started { worker, pid: 1000 + worker.0 });
                     }
@@ -150,7 +150,7 @@ impl Bench {
     fn ends_at(&mut self, worker: u32, exit: Exit, position: Option<(u64, String)>) {
         let worker = WorkerId(worker);
         assert!(self.alive.remove(&worker).is_some(), "{worker:?} does not live");
-        let remains = Remains { stderr: vec!["last words".into()], log: None, position };
+        let remains = Remains { stderr: vec!["last words".into()], log: None, position, out_of_memory: false };
         self.event(Event::Ended { worker, exit, remains });
     }
 
