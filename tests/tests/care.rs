@@ -59,6 +59,70 @@ fn a_worker_that_takes_more_memory_than_it_may_fails_its_own_task_and_no_other()
     ran.says(&["\"Fixture Balloon\" took", "--memory"]);
 }
 
+/// A control group of the first version, as root can make one; removed at the end.
+struct Group(PathBuf);
+
+impl Group {
+    /// `None`, and a word on standard error, where none can be made.
+    fn new(controller: &str, limit: (&str, &str)) -> Option<Group> {
+        let path = Path::new("/sys/fs/cgroup").join(controller).join(format!("tonemill-test-{}", std::process::id()));
+        let group = Group(path);
+        let made = std::fs::create_dir(&group.0).and_then(|()| std::fs::write(group.0.join(limit.0), limit.1));
+        match made {
+            Ok(()) => Some(group),
+            Err(error) => {
+                eprintln!("skipped: no control group can be made: {}: {error}", group.0.display());
+                None
+            }
+        }
+    }
+
+    /// Runs the command of a place within it.
+    fn run(&self, place: &Place, arguments: &[&str]) -> Ran {
+        let plain = place.command(arguments);
+        let mut command = Command::new("sh");
+        let join = format!("echo $$ > '{}' && exec \"$@\"", self.0.join("cgroup.procs").display());
+        command.args(["-c", &join, "sh"]).arg(plain.get_program()).args(plain.get_args());
+        command.current_dir(plain.get_current_dir().expect("a place is a folder"));
+        command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.output().expect("the shell starts").into()
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // It stays where a process has not left it yet, and harms nobody.
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_worker_that_the_system_kills_for_want_of_memory_is_said_to_be() {
+    let place = Place::new();
+    let Some(group) = Group::new("memory", ("memory.limit_in_bytes", "400M")) else { return };
+    job(&place, 1, 4800, &(fixture_tone("balloon", "balloon") + &fixture_tone("fine", "gain")));
+    let arguments = ["render", "job.yaml", "--workers", "1", "--json"];
+    let ran = group.run(&place, &[&arguments[..], &["--memory", "4GB"]].concat()).expect(10);
+    let failed = events(&ran, "failed");
+    assert_eq!(failed.len(), 1, "{}", ran.err);
+    assert_eq!(failed[0]["report"]["cause"]["kind"], "out_of_memory", "{}", failed[0]);
+    ran.says(&["the system killed the worker since memory ran out"]);
+    assert_eq!(place.sound_files("out/fine").len(), 1);
+    // Unless told otherwise, the farm ends it before the system must.
+    let ran = group.run(&place, &arguments).expect(10);
+    let failed = events(&ran, "failed");
+    assert_eq!(failed[0]["report"]["cause"]["kind"], "memory", "{}", failed[0]);
+}
+
+#[test]
+fn a_quota_of_processor_time_bounds_the_workers() {
+    let place = Place::new();
+    // One processor's worth in each period of a tenth of a second.
+    let Some(group) = Group::new("cpu", ("cpu.cfs_quota_us", "100000")) else { return };
+    job(&place, 6, 480, &fixture_tone("t", "gain"));
+    group.run(&place, &["render", "job.yaml"]).expect(0).says(&["with 1 worker:"]);
+}
+
 #[test]
 fn what_stays_below_the_memory_that_it_may_take_is_left_alone() {
     let place = Place::new();
@@ -209,11 +273,11 @@ fn plugins_of_two_systems_render_in_one_run() {
     let new = trixie.folder("clap");
     let tones = format!(
         "  - {{ name: native, chain: [{{ clap: /usr/lib/clap/ZamTube.clap, channels: dual_mono }}] }}\n  - {{ name: foreign, chain: \
-         [{{ clap: {}/DragonflyHallReverb.clap }}] }}\n",
+         [{{ clap: {}/MVerb.clap }}] }}\n",
         new.display()
     );
     job(&place, 2, 24_000, &tones);
-    // This system's C library is too old for those plugins, so that they need the other worker.
+    // This system's libraries are too old for that plugin, so that it needs the other worker.
     let alone = place.run(&["plan", "job.yaml", "-o", "plan.jsonl"]);
     assert_ne!(alone.status, Some(0), "the test shows nothing where one worker loads both: {}", alone.err);
     let worker = format!("{}={}", new.display(), trixie.worker().display());
