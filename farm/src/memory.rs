@@ -90,7 +90,9 @@ fn limit_files(groups: &str, mounts: &str) -> Vec<PathBuf> {
             files.push(mount.join(file));
             continue;
         };
-        files.extend(mount.join(below).ancestors().take_while(|path| path.starts_with(&mount)).map(|path| path.join(file)));
+        files.extend(
+            mount.join(below).ancestors().take_while(|path| path.starts_with(&mount)).map(|path| path.join(file)),
+        );
     }
     files
 }

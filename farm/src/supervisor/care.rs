@@ -33,7 +33,8 @@ impl Supervisor {
     pub(super) fn is_worn(&self, id: WorkerId) -> bool {
         let Worker { answered, held, .. } = &self.workers[&id];
         let grown = held.now.zip(held.at_first).map(|(now, first)| now.saturating_sub(first));
-        *answered >= self.limits.recycle_after || grown.zip(self.limits.growth).is_some_and(|(grown, most)| grown > most)
+        *answered >= self.limits.recycle_after
+            || grown.zip(self.limits.growth).is_some_and(|(grown, most)| grown > most)
     }
 
     /// Takes down what a worker holds, and ends it where that is more than it may.
