@@ -1,5 +1,6 @@
 //! What can be asked of the command.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -371,16 +372,32 @@ impl Default for ScanArguments {
 /// How worker processes are run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ProcessArguments {
-    /// Start this program as the worker instead of tonemill itself, such as one that is built for another libc
-    #[arg(long, value_name = "PATH")]
-    pub(crate) worker: Option<PathBuf>,
+    /// Start this program as the worker instead of tonemill itself, such as one that is built for another libc; with
+    /// FOLDER=, for the plugins below that folder. May stand several times
+    #[arg(long, value_name = "[FOLDER=]PATH")]
+    pub(crate) worker: Vec<String>,
     /// End a worker whose blocks have not advanced for this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30.0, value_parser = seconds)]
     pub(crate) stall_timeout: f64,
     /// End a worker that has been loading one device for this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = seconds)]
     pub(crate) load_timeout: f64,
+    /// End a worker that has been at one task for this many seconds, however well it advances [default: never]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) task_timeout: Option<f64>,
+    /// End a worker that holds more memory than this [default: nine tenths of what the machine or its control group has]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
+    /// Replace a worker by a fresh one after this many tasks
+    #[arg(long, value_name = "N", default_value_t = RECYCLE)]
+    pub(crate) recycle: NonZeroU32,
+    /// Replace a worker by a fresh one when it holds this much more memory between tasks than after its first
+    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    pub(crate) recycle_growth: ByteSize,
 }
+
+/// Tasks that a worker renders before it is replaced, unless told otherwise.
+const RECYCLE: NonZeroU32 = NonZeroU32::new(1000).expect("it is not 0");
 
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {

@@ -38,6 +38,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
             return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
         }
     };
+    workers::check(&plan, &arguments.process)?;
     let data_set = Wanted::of(&plan)?;
     let mut verdicts = Verdicts::new();
     let workers = workers::count(arguments.workers);
@@ -151,6 +152,7 @@ pub(crate) fn status(summary: &Summary) -> Status {
 /// `tonemill plan`.
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
     let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
+    workers::check(&plan, &arguments.process)?;
     Wanted::of(&plan)?;
     if let Some(outlook) = Outlook::of(&plan) {
         outlook.tell();

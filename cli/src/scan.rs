@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use farm::{Candidate, Listing, Looked, WorkerCommand};
+use farm::{Candidate, Listing, Looked, Programs};
 use jobs::catalogue::search::Offer;
 use jobs::catalogue::{Broken, Catalogue, Changes, Entry, Fault, Found, Stamp, Step, Terms, decide, libraries, store};
 use presets::PluginFormat;
@@ -125,21 +125,19 @@ impl Scanner {
     /// Looks at all files in the plugin folders of these formats, and lists those that are new or changed. Fails only if
     /// a worker is needed and none can be started, or if it is interrupted; what was found until then is kept.
     pub(crate) fn scan(&mut self, formats: &[PluginFormat]) -> Result<Scanned, Trouble> {
-        let command = workers::command(&self.process)?;
+        let programs = workers::command(&self.process)?;
         let mut scanned = Scanned { files: Vec::new(), listed: 0 };
-        let wanted = self.look(formats, &command.program.display().to_string(), &mut scanned);
+        let wanted = self.look(formats, &programs, &mut scanned);
         let mut changes = self.gone(&scanned);
-        let listed = if wanted.is_empty() { Ok(()) } else { self.list(&mut scanned, wanted, command, &mut changes) };
+        let listed = if wanted.is_empty() { Ok(()) } else { self.list(&mut scanned, wanted, programs, &mut changes) };
         self.keep(&mut changes);
         listed.map(|()| scanned)
     }
 
     /// Looks at all files from outside, and says which of them are worth more than a look.
-    fn look(&self, formats: &[PluginFormat], worker: &str, scanned: &mut Scanned) -> Vec<Wanted> {
-        let limit_seconds = self.arguments.scan_timeout;
-        let terms =
-            Terms { engine: jobs::ENGINE, worker, limit_seconds, libraries: &self.libraries, again: self.again };
-        let unread = |reason: &str| {
+    fn look(&self, formats: &[PluginFormat], programs: &Programs, scanned: &mut Scanned) -> Vec<Wanted> {
+        let (limit_seconds, libraries, again) = (self.arguments.scan_timeout, &*self.libraries, self.again);
+        let unread = |reason: &str, worker: &str| {
             let (reason, worker) = (format!("it cannot be read: {reason}"), worker.to_owned());
             let libraries = self.libraries.clone();
             Found::Broken(Broken { fault: Fault::Unreadable, reason, worker, limit_seconds, libraries })
@@ -150,6 +148,8 @@ impl Scanner {
             for (folder, path) in folders.flat_map(|(folder, paths)| paths.into_iter().map(move |path| (folder, path)))
             {
                 let path = std::path::absolute(&path).unwrap_or(path);
+                let worker = programs.command(programs.of_file(&path)).program.display().to_string();
+                let terms = Terms { engine: jobs::ENGINE, worker: &worker, limit_seconds, libraries, again };
                 let known = self.known.get(format, &path);
                 let found = match Stamp::of(&path) {
                     Ok(stamp) => {
@@ -161,9 +161,9 @@ impl Scanner {
                             Step::List => wanted.push(want(None)),
                         }
                         // Where it is wanted, this stands until it was looked at.
-                        known.map_or_else(|| unread("nobody has tried"), |entry| entry.found.clone())
+                        known.map_or_else(|| unread("nobody has tried", &worker), |entry| entry.found.clone())
                     }
-                    Err(error) => unread(&error.to_string()),
+                    Err(error) => unread(&error.to_string(), &worker),
                 };
                 scanned.files.push(ScannedFile { format, folder, path, found });
             }
@@ -187,7 +187,7 @@ impl Scanner {
         &mut self,
         scanned: &mut Scanned,
         wanted: Vec<Wanted>,
-        command: WorkerCommand,
+        command: Programs,
         changes: &mut Changes,
     ) -> Result<(), Trouble> {
         let candidate = |Wanted { place, known, .. }: &Wanted| {

@@ -6,34 +6,95 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use farm::{Cause, Client, Limits, Mishap, WorkerCommand};
+use farm::{Cause, Client, Limits, Mishap, Programs, WorkerCommand};
 use jobs::message::{FromWorker, ToWorker};
+use jobs::plan::Plan;
+use jobs::task::Task;
 use presets::PluginFormat;
 
 use crate::Trouble;
 use crate::args::{ProcessArguments, ScanArguments};
 use crate::scan::{Scanned, Scanner};
 
-/// The worker program with its arguments: this program itself, unless another is named.
-pub(crate) fn command(arguments: &ProcessArguments) -> Result<WorkerCommand, Trouble> {
-    let program = match &arguments.worker {
-        Some(path) if !path.is_file() => {
-            return Err(Trouble::input(format!("there is no worker program {}", path.display())));
+/// The worker programs with their arguments: this program itself, unless another is named, and those for the plugins of
+/// some folders.
+pub(crate) fn command(arguments: &ProcessArguments) -> Result<Programs, Trouble> {
+    let mut standard = None;
+    let mut folders = Vec::new();
+    for text in &arguments.worker {
+        match text.split_once('=').filter(|_| !Path::new(text).is_file()) {
+            None if standard.is_some() => {
+                return Err(Trouble::input(format!(
+                    "--worker {text}: there is another --worker for all plugins already. Put the folder in front that this \
+                     one is for: --worker FOLDER={text}"
+                )));
+            }
+            None => standard = Some(program(Path::new(text))?),
+            Some((folder, path)) => {
+                if !Path::new(folder).is_dir() {
+                    return Err(Trouble::input(format!("--worker {text}: there is no folder {folder}")));
+                }
+                let folder = std::path::absolute(folder).map_err(|error| Trouble::system(folder, error))?;
+                folders.push((folder, program(Path::new(path))?));
+            }
         }
-        Some(path) => std::path::absolute(path).map_err(|error| Trouble::system(path.display(), error))?,
-        None => std::env::current_exe()
-            .map_err(|error| Trouble::system("cannot find this program to start it as a worker", error))?,
+    }
+    let standard = match standard {
+        Some(standard) => standard,
+        None => {
+            let own = std::env::current_exe();
+            own.map_err(|error| Trouble::system("cannot find this program to start it as a worker", error))?
+        }
     };
+    let mut programs = Programs::from(worker(standard));
+    folders.into_iter().for_each(|(folder, program)| programs.serve(&folder, worker(program)));
+    Ok(programs)
+}
+
+fn program(path: &Path) -> Result<PathBuf, Trouble> {
+    if !path.is_file() {
+        return Err(Trouble::input(format!("there is no worker program {}", path.display())));
+    }
+    std::path::absolute(path).map_err(|error| Trouble::system(path.display(), error))
+}
+
+fn worker(program: PathBuf) -> WorkerCommand {
     let mut command = WorkerCommand::new(program);
     command.args.push("worker".into());
-    Ok(command)
+    command
+}
+
+/// Fails where the plugins of a task need different workers.
+pub(crate) fn check(plan: &Plan, arguments: &ProcessArguments) -> Result<(), Trouble> {
+    /// How many tasks are named at most.
+    const MOST: usize = 20;
+    let programs = command(arguments)?;
+    if !programs.differ() {
+        return Ok(());
+    }
+    let mixed = |task: Task| programs.check(&task).err().map(|mixed| format!("{}: {mixed}", task.label));
+    let mut mistakes: Vec<String> = plan.tasks.iter().filter_map(mixed).take(MOST + 1).collect();
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    if mistakes.len() > MOST {
+        mistakes[MOST] = "... and more".to_owned();
+    }
+    mistakes.push("Nothing was rendered".to_owned());
+    Err(Trouble::input(mistakes.join("\n")))
 }
 
 /// The limits that the arguments set.
 pub(crate) fn limits(arguments: &ProcessArguments) -> Limits {
+    // Whoever takes nearly all that there is brings down the machine, or has others killed.
+    let most = || farm::memory::available().map(|available| available / 10 * 9);
     Limits {
         stall: Duration::from_secs_f64(arguments.stall_timeout),
         load: Duration::from_secs_f64(arguments.load_timeout),
+        total: arguments.task_timeout.map(Duration::from_secs_f64),
+        recycle_after: arguments.recycle.get(),
+        growth: Some(arguments.recycle_growth.0),
+        memory: arguments.memory.map(|size| size.0).or_else(most),
         ..Limits::default()
     }
 }

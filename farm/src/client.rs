@@ -9,11 +9,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::capture::Capture;
-use crate::command::WorkerCommand;
 use crate::event::WorkerId;
 use crate::exit::Exit;
 use crate::limits::Limits;
+use crate::memory::{self, LOOK_EVERY};
 use crate::process::{Happening, Order, Process};
+use crate::programs::{Class, Programs};
 use crate::report::{Cause, Mishap};
 use crate::run::{FarmError, prepare_state, read_position, write_log};
 use crate::scratch::Scratch;
@@ -24,8 +25,8 @@ const WAITING: usize = 64;
 
 /// Asks a worker process one question at a time.
 ///
-/// The process is started with the first question and serves further ones. After a failed question the next one gets a
-/// fresh process. Dropping the client ends the process; so does the end of this process, however it ends.
+/// The process is started with the first question and serves further ones, for as long as they ask for the same program.
+/// After a failed question the next one gets a fresh process. Dropping the client ends the process; so does the end of this process, however it ends.
 #[derive(Debug)]
 pub struct Client {
     questions: Option<mpsc::UnboundedSender<Question>>,
@@ -40,11 +41,11 @@ struct Question {
 
 impl Client {
     /// Prepares to ask; starts no process yet. `state` is the folder for logs and scratch; a run may use it too.
-    pub fn new(command: WorkerCommand, limits: Limits, state: PathBuf) -> Result<Client, FarmError> {
+    pub fn new(programs: impl Into<Programs>, limits: Limits, state: PathBuf) -> Result<Client, FarmError> {
         let state = prepare_state(&state)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(FarmError::Runtime)?;
         let (questions, asked) = mpsc::unbounded_channel();
-        let keeper = Keeper { command, limits, state, began: Instant::now(), live: None, started: 0 };
+        let keeper = Keeper { programs: programs.into(), limits, state, began: Instant::now(), live: None, started: 0 };
         // A thread of its own: the system kills a worker when the thread that started it ends, and callers' may.
         let thread = std::thread::Builder::new()
             .name("farm client".into())
@@ -76,7 +77,7 @@ impl Drop for Client {
 
 /// Keeps the process, on the client's own thread.
 struct Keeper {
-    command: WorkerCommand,
+    programs: Programs,
     limits: Limits,
     state: PathBuf,
     began: Instant,
@@ -86,6 +87,8 @@ struct Keeper {
 
 /// A process that is ready.
 struct Live {
+    class: Class,
+    pid: u32,
     orders: mpsc::UnboundedSender<Order>,
     happenings: mpsc::Receiver<(WorkerId, Happening)>,
     scratch: Scratch,
@@ -117,6 +120,10 @@ impl Keeper {
     }
 
     async fn answer(&mut self, request: &ToWorker) -> Result<FromWorker, Box<Mishap>> {
+        let class = self.programs.of_request(request);
+        if self.live.as_ref().is_some_and(|live| live.class != class) {
+            self.let_go().await;
+        }
         let before = self.live.as_ref().map_or(0, |live| live.answered);
         let result = self.answer_once(request).await;
         match &result {
@@ -132,7 +139,7 @@ impl Keeper {
         let mut watch = Watch::new(self.now());
         let mut live = match self.live.take() {
             Some(live) => live,
-            None => self.start().await?,
+            None => self.start(self.programs.of_request(request)).await?,
         };
         match encode_frame(request) {
             Ok(frame) => {
@@ -210,7 +217,7 @@ impl Keeper {
     }
 
     /// Starts a process and waits until it is ready.
-    async fn start(&mut self) -> Result<Live, Box<Mishap>> {
+    async fn start(&mut self, class: Class) -> Result<Live, Box<Mishap>> {
         let watch = Watch::new(self.now());
         self.started += 1;
         // Several clients of one process may share a state folder.
@@ -219,7 +226,7 @@ impl Keeper {
         let failed = |reason: String| mishap(Cause::StartFailed { reason }, &watch);
         let scratch = Scratch::make(&self.state, &name)
             .map_err(|error| failed(format!("its scratch folder cannot be made: {error}")))?;
-        let process = match Process::start(&self.command, scratch.path()) {
+        let process = match Process::start(self.programs.command(class), scratch.path()) {
             Ok(process) => process,
             Err(reason) => {
                 let mut mishap = failed(reason);
@@ -227,10 +234,11 @@ impl Keeper {
                 return Err(mishap);
             }
         };
+        let pid = process.pid();
         let (orders, taken) = mpsc::unbounded_channel();
         let (tell, happenings) = mpsc::channel(WAITING);
         tokio::spawn(process.attend(WorkerId(self.started), taken, tell));
-        let mut live = Live { orders, happenings, scratch, answered: 0, name };
+        let mut live = Live { class, pid, orders, happenings, scratch, answered: 0, name };
         let (reason, capture) = match self.wait(&mut live, &watch).await {
             Waited::Said(message) => match *message {
                 FromWorker::Ready { engine } if engine == jobs::ENGINE => return Ok(live),
@@ -240,6 +248,7 @@ impl Keeper {
                 _ => ("it spoke before it was ready".to_owned(), None),
             },
             Waited::Failed(Cause::Protocol { problem }) => (problem, None),
+            Waited::Failed(Cause::Memory { .. }) => ("it took more memory than a worker may".to_owned(), None),
             Waited::Failed(_) => {
                 let limit = self.limits.load.as_secs_f64();
                 (format!("its process was not ready after {limit:.0} s"), None)
@@ -272,12 +281,29 @@ impl Keeper {
                     Happening::Closed => closed_until = Some(self.now().saturating_add(self.limits.leave)),
                     Happening::Ended(exit, capture) => return Waited::Ended(exit, capture),
                 },
-                () = tokio::time::sleep_until(self.began + until) => {
+                () = tokio::time::sleep_until(self.began + until.min(self.next_look())) => {
+                    if let Some(cause) = self.takes_too_much(live) {
+                        return Waited::Failed(cause);
+                    }
+                    if self.now() < until {
+                        continue;
+                    }
                     let silent = || Cause::Protocol { problem: "it closed its connection, and its process went on".into() };
                     return Waited::Failed(watch.overdue(self.now(), &self.limits).unwrap_or_else(silent));
                 }
             }
         }
+    }
+
+    /// When it is to be looked at again what a process holds.
+    fn next_look(&self) -> Time {
+        if self.limits.memory.is_some() { self.now().saturating_add(LOOK_EVERY) } else { Time::MAX }
+    }
+
+    fn takes_too_much(&self, live: &Live) -> Option<Cause> {
+        let limit = self.limits.memory?;
+        let bytes = memory::held(live.pid).filter(|bytes| *bytes > limit)?;
+        Some(Cause::Memory { bytes, limit })
     }
 
     /// Waits for the end of a process that was told to leave or killed; kills it if it does not leave.

@@ -28,6 +28,13 @@ impl From<ExitStatus> for Exit {
     }
 }
 
+impl Exit {
+    /// A process that took no notice was killed.
+    pub(crate) fn is_kill(&self) -> bool {
+        matches!(self, Exit::Signal(signal) if signal.0 == "SIGKILL")
+    }
+}
+
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

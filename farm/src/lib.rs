@@ -1,6 +1,6 @@
 //! Starts, watches, retries and ends workers; keeps the journal.
 //!
-//! The story in order: [`run`] takes the tasks of a plan and a [`WorkerCommand`]. A pure state machine decides (events
+//! The story in order: [`run`] takes the tasks of a plan and the [`Programs`] that serve them. A pure state machine decides (events
 //! with their times come in, actions go out) and a thin part on one thread does: it starts processes, carries frames,
 //! kills, waits. What happens comes out as [`FarmEvent`]s, which a terminal, a log or a web page consume alike, and as
 //! lines of the [`journal`], from which the next run learns what is left to do. A failed attempt becomes a [`Report`].
@@ -26,7 +26,9 @@ pub mod journal;
 mod limits;
 mod listing;
 mod lock;
+pub mod memory;
 mod process;
+mod programs;
 mod report;
 mod run;
 mod scratch;
@@ -42,5 +44,6 @@ pub use journal::Journal;
 pub use limits::Limits;
 pub use listing::{Candidate, Listing, ListingError, Looked, list};
 pub use lock::{Lock, LockError};
+pub use programs::{Class, Mixed, Programs};
 pub use report::{Cause, Mishap, Report};
 pub use run::{FarmError, Run, lock, run, run_holding};

@@ -20,8 +20,13 @@ pub struct Limits {
     pub drain: Duration,
     /// After a worker was asked to leave, or closed its connection: how long its process may go on.
     pub leave: Duration,
-    /// After this many requests a worker makes room for a fresh one, since plugins leak. At least 1.
+    /// After this many requests a worker makes room for a fresh one, since plugins leave things behind. At least 1.
     pub recycle_after: u32,
+    /// A worker that holds this many bytes more between two tasks than after its first makes room for a fresh one, since
+    /// plugins leak; never if absent.
+    pub growth: Option<u64>,
+    /// Most bytes that a worker may hold with all that it starts. One that holds more is killed, and its task has failed.
+    pub memory: Option<u64>,
     /// This many failed attempts in a row, on at least two different devices, stop the run: the machine is to blame
     /// then. Failures that would repeat anywhere do not count. 0 never stops it.
     pub failures_in_a_row: u32,
@@ -37,7 +42,9 @@ impl Default for Limits {
             attempts: 3,
             drain: Duration::from_secs(30),
             leave: Duration::from_secs(5),
-            recycle_after: 64,
+            recycle_after: 1000,
+            growth: Some(512 << 20),
+            memory: None,
             failures_in_a_row: 0,
         }
     }

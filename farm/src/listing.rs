@@ -10,8 +10,8 @@ use jobs::hash::Hashes;
 use jobs::message::{FromWorker, PluginFormat, ToWorker};
 
 use crate::client::Client;
-use crate::command::WorkerCommand;
 use crate::limits::Limits;
+use crate::programs::Programs;
 use crate::report::{Cause, Mishap};
 use crate::run::FarmError;
 
@@ -46,8 +46,8 @@ pub enum Looked {
 /// How plugin files are listed.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// How a worker is started.
-    pub command: WorkerCommand,
+    /// The workers to start, each for the files that it serves.
+    pub command: Programs,
     /// How many processes work at once, at least 1.
     pub workers: usize,
     /// Most time for each file.
@@ -113,7 +113,8 @@ pub fn list(
 fn look(candidate: &Candidate, listing: &Listing, client: &mut Option<Client>) -> Result<Looked, ListingError> {
     let Candidate { format, path, known } = candidate;
     let broken = |fault, reason| {
-        let worker = listing.command.program.display().to_string();
+        let command = &listing.command;
+        let worker = command.command(command.of_file(path)).program.display().to_string();
         let (limit_seconds, libraries) = (listing.limit.as_secs_f64(), listing.libraries.clone());
         Found::Broken(Broken { fault, reason, worker, limit_seconds, libraries })
     };
@@ -155,7 +156,7 @@ fn fault(cause: &Cause) -> Option<Fault> {
         Cause::Crashed { .. } => Some(Fault::Crashed),
         Cause::Left { .. } => Some(Fault::Left),
         Cause::Hung { .. } | Cause::TooLong { .. } => Some(Fault::Hung),
-        Cause::KilledFromOutside { .. } => Some(Fault::Killed),
+        Cause::KilledFromOutside { .. } | Cause::Memory { .. } | Cause::OutOfMemory { .. } => Some(Fault::Killed),
         Cause::Protocol { .. } => Some(Fault::Garbled),
         Cause::StartFailed { .. } => None,
     }

@@ -86,6 +86,19 @@ pub enum Cause {
         /// With which signal.
         signal: SignalName,
     },
+    /// The worker held more memory than it may; it was killed.
+    Memory {
+        /// Bytes that it held.
+        bytes: u64,
+        /// Bytes that it may hold.
+        limit: u64,
+    },
+    /// The system killed the worker, as it does where memory runs out, and counted such a death at that moment.
+    OutOfMemory {
+        /// Bytes that it held when it was last looked at, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u64>,
+    },
     /// The worker survived and says why it cannot.
     Refused {
         /// What it says.
@@ -123,6 +136,8 @@ impl Cause {
             | Cause::Left { .. }
             | Cause::Hung { .. }
             | Cause::KilledFromOutside { .. }
+            | Cause::Memory { .. }
+            | Cause::OutOfMemory { .. }
             | Cause::Protocol { .. }
             | Cause::StartFailed { .. } => true,
         }
@@ -172,6 +187,18 @@ impl fmt::Display for Mishap {
                     f.write_str(", as the system does when memory runs out,")?;
                 }
             }
+            Cause::Memory { bytes, limit } => write!(
+                f,
+                "{who} took {} of memory, where a worker may take {} (--memory),",
+                size(*bytes),
+                size(*limit)
+            )?,
+            Cause::OutOfMemory { bytes } => {
+                f.write_str("the system killed the worker since memory ran out")?;
+                if let Some(bytes) = bytes {
+                    write!(f, ", when it held {},", size(*bytes))?;
+                }
+            }
             // The worker's reason closes the sentence, since it may hold several.
             Cause::Refused { failure } => return write_refusal(f, self, &failure.reason),
             Cause::Protocol { problem } => write!(f, "the worker's words make no sense ({problem})")?,
@@ -200,6 +227,14 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, mishap: &Mishap, reason: &str) -> f
         f.write_str(": ")?;
     }
     f.write_str(reason.trim_end().trim_end_matches('.'))
+}
+
+/// Bytes as people read them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }
 
 fn participle(phase: Phase) -> &'static str {
@@ -271,6 +306,15 @@ mod tests {
             words(Cause::KilledFromOutside { signal: signal("SIGKILL") }),
             "the worker was killed from outside (SIGKILL), as the system does when memory runs out, while processing at \
              12.4 s"
+        );
+        assert_eq!(
+            words(Cause::Memory { bytes: 8_212_000_000, limit: 512_400_000 }),
+            "the device \"ZamTube\" took 8.2 GB of memory, where a worker may take 512 MB (--memory), while processing at \
+             12.4 s"
+        );
+        assert_eq!(
+            words(Cause::OutOfMemory { bytes: Some(8_212_000_000) }),
+            "the system killed the worker since memory ran out, when it held 8.2 GB, while processing at 12.4 s"
         );
         assert_eq!(
             words(Cause::Protocol { problem: "a frame of 3 bytes holds no known message".into() }),

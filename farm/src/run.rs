@@ -1,22 +1,25 @@
 //! Does: carries out what the supervisor decides, on one thread, until the run is over.
 
 use std::collections::{HashMap, VecDeque};
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use jobs::message::{ToWorker, encode_frame};
+use jobs::message::{FromWorker, ToWorker, encode_frame};
 use jobs::queue::Queue;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::capture::Capture;
-use crate::command::WorkerCommand;
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::journal::{self, JournalError, Writer};
 use crate::limits::Limits;
 use crate::lock::{Lock, LockError};
+use crate::memory::{self, LOOK_EVERY};
 use crate::process::{Happening, Order, Process};
+use crate::programs::{Class, Programs};
 use crate::scratch::{self, Scratch};
 use crate::supervisor::{Action, Event, Remains, Supervisor};
 
@@ -33,8 +36,8 @@ pub struct Run {
     pub tasks: Queue,
     /// Worker processes at once; at least one is used.
     pub workers: usize,
-    /// How a worker is started.
-    pub command: WorkerCommand,
+    /// The workers to start, each for the tasks whose plugins it serves.
+    pub command: Programs,
     /// How long things may take.
     pub limits: Limits,
     /// The folder for lock, journal, logs and scratch; made if it does not exist.
@@ -102,8 +105,10 @@ pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEve
 
     let (tell, happenings) = mpsc::channel(WAITING);
     let mut doing = Doing {
-        supervisor: Supervisor::new(run.tasks, workers, run.limits),
-        command: run.command,
+        supervisor: Supervisor::new(run.tasks, workers, run.limits.clone()).serving(run.command.clone()),
+        programs: run.command,
+        looks: run.limits.memory.is_some(),
+        killed_by_system: memory::killed_by_system(),
         state,
         journal,
         on_event,
@@ -140,7 +145,11 @@ pub(crate) fn prepare_state(state: &Path) -> Result<PathBuf, FarmError> {
 
 struct Doing<'a> {
     supervisor: Supervisor,
-    command: WorkerCommand,
+    programs: Programs,
+    /// It is looked at regularly what workers hold.
+    looks: bool,
+    /// Processes that the system had killed for want of memory when it was last asked.
+    killed_by_system: Option<u64>,
     state: PathBuf,
     journal: Writer,
     on_event: &'a mut dyn FnMut(&FarmEvent),
@@ -150,6 +159,9 @@ struct Doing<'a> {
 }
 
 struct Running {
+    pid: u32,
+    /// Its position file, once it was opened.
+    position: Option<File>,
     orders: mpsc::UnboundedSender<Order>,
     scratch: Scratch,
 }
@@ -162,26 +174,29 @@ impl Doing<'_> {
         mut terminate: Signal,
         mut time_almost_up: Signal,
     ) {
-        let mut event = Event::Begin;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut events = vec![Event::Begin];
         loop {
-            self.take_in(event);
+            self.take_in(events);
             if self.supervisor.is_over() {
                 return;
             }
             let deadline = self.supervisor.deadline().map(|time| self.began + time);
-            event = tokio::select! {
-                Some(()) = interrupt.recv() => Event::StopAsked,
-                Some(()) = terminate.recv() => Event::StopAsked,
-                Some(()) = time_almost_up.recv() => Event::TimeAlmostUp,
-                Some((worker, happening)) = happenings.recv() => self.event_of(worker, happening),
-                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Tick,
+            events = tokio::select! {
+                Some(()) = interrupt.recv() => vec![Event::StopAsked],
+                Some(()) = terminate.recv() => vec![Event::StopAsked],
+                Some(()) = time_almost_up.recv() => vec![Event::TimeAlmostUp],
+                Some((worker, happening)) = happenings.recv() => self.events_of(worker, happening),
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => vec![Event::Tick],
+                _ = looks.tick(), if self.looks => self.look_at_memory(),
             };
         }
     }
 
-    /// Hands an event to the supervisor, carries its actions out, and hands in what comes of them.
-    fn take_in(&mut self, event: Event) {
-        let mut events = VecDeque::from([event]);
+    /// Hands events to the supervisor, carries its actions out, and hands in what comes of them.
+    fn take_in(&mut self, events: Vec<Event>) {
+        let mut events = VecDeque::from(events);
         while let Some(event) = events.pop_front() {
             for action in self.supervisor.handle(self.began.elapsed(), event) {
                 events.extend(self.carry_out(action));
@@ -191,7 +206,7 @@ impl Doing<'_> {
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Start(worker) => Some(match self.start(worker) {
+            Action::Start(worker, class) => Some(match self.start(worker, class) {
                 Ok(pid) => Event::Started { worker, pid },
                 Err(reason) => Event::NotStarted { worker, reason },
             }),
@@ -220,10 +235,10 @@ impl Doing<'_> {
         }
     }
 
-    fn start(&mut self, worker: WorkerId) -> Result<u32, String> {
+    fn start(&mut self, worker: WorkerId, class: Class) -> Result<u32, String> {
         let scratch = Scratch::make(&self.state, &format!("worker-{}", worker.0))
             .map_err(|error| format!("its scratch folder cannot be made: {error}"))?;
-        let process = match Process::start(&self.command, scratch.path()) {
+        let process = match Process::start(self.programs.command(class), scratch.path()) {
             Ok(process) => process,
             Err(reason) => {
                 self.warn_of(scratch.remove());
@@ -233,7 +248,7 @@ impl Doing<'_> {
         let pid = process.pid();
         let (orders, taken) = mpsc::unbounded_channel();
         tokio::spawn(process.attend(worker, taken, self.tell.clone()));
-        self.processes.insert(worker, Running { orders, scratch });
+        self.processes.insert(worker, Running { pid, position: None, orders, scratch });
         Ok(pid)
     }
 
@@ -244,17 +259,52 @@ impl Doing<'_> {
         }
     }
 
-    /// Empties the position file of a process that is about to be handed a task.
+    /// Has the position file of a process that is about to be handed a task say nothing.
     fn forget_position(&mut self, worker: WorkerId) {
-        let Some(process) = self.processes.get(&worker) else { return };
+        let Some(process) = self.processes.get_mut(&worker) else { return };
         let path = process.scratch.path().join(POSITION);
-        // The worker keeps it open, so that it is emptied and not removed.
-        match std::fs::OpenOptions::new().write(true).truncate(true).open(&path) {
+        // It is kept open on both sides, so that this costs one small write a task.
+        let file = match process.position.take() {
+            Some(file) => Ok(file),
+            None => File::options().write(true).open(&path),
+        };
+        let forgotten = file.and_then(|file| {
+            file.write_all_at(&jobs::position::NOTHING, 0)?;
+            process.position = Some(file);
+            Ok(())
+        });
+        match forgotten {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 self.warn_of(Err(format!("the position file {} cannot be emptied: {error}", path.display())));
             }
             _ => {}
         }
+    }
+
+    fn events_of(&mut self, worker: WorkerId, happening: Happening) -> Vec<Event> {
+        match happening {
+            // What it holds between two tasks decides whether it gets another.
+            Happening::Said(message) if matches!(*message, FromWorker::Ready { .. }) => {
+                self.memory_of(worker).into_iter().chain([Event::Said { worker, message }]).collect()
+            }
+            other => vec![self.event_of(worker, other)],
+        }
+    }
+
+    /// What all workers hold now.
+    fn look_at_memory(&self) -> Vec<Event> {
+        self.processes.keys().filter_map(|worker| self.memory_of(*worker)).collect()
+    }
+
+    fn memory_of(&self, worker: WorkerId) -> Option<Event> {
+        let bytes = memory::held(self.processes.get(&worker)?.pid)?;
+        Some(Event::Memory { worker, bytes })
+    }
+
+    /// Whether the system has killed a process for want of memory since it was last asked.
+    fn system_ran_out_of_memory(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.killed_by_system, memory::killed_by_system());
+        before < self.killed_by_system
     }
 
     fn event_of(&mut self, worker: WorkerId, happening: Happening) -> Event {
@@ -264,6 +314,7 @@ impl Doing<'_> {
             Happening::Closed => Event::Closed { worker },
             Happening::Ended(exit, capture) => {
                 let mut remains = self.remains(worker, &capture);
+                remains.out_of_memory = exit.is_kill() && self.system_ran_out_of_memory();
                 if let Some(process) = self.processes.remove(&worker) {
                     remains.position = read_position(process.scratch.path());
                     self.warn_of(process.scratch.remove());
@@ -296,7 +347,7 @@ impl Doing<'_> {
             self.warn_of(Err(text));
             None
         });
-        Remains { stderr: capture.last_lines(), log, position: None }
+        Remains { stderr: capture.last_lines(), log, ..Remains::default() }
     }
 
     fn warn_of(&mut self, result: Result<(), String>) {

@@ -18,9 +18,12 @@ use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::exit::Exit;
 use crate::journal::Entry;
 use crate::limits::Limits;
+use crate::programs::{Class, Programs};
 use crate::report::{Cause, Mishap, Report};
 use crate::watch::{Time, Watch};
+use care::{Held, cause_of};
 
+mod care;
 mod ending;
 
 /// After this many failed starts in a row no worker will ever start.
@@ -46,6 +49,8 @@ pub(crate) enum Event {
     Closed { worker: WorkerId },
     /// A worker's process has ended, and everything that it said before has been handed in.
     Ended { worker: WorkerId, exit: Exit, remains: Remains },
+    /// A worker holds so many bytes of memory with all that it started.
+    Memory { worker: WorkerId, bytes: u64 },
     /// Somebody asked the run to stop.
     StopAsked,
     /// Whoever gave this machine will take it back soon.
@@ -65,13 +70,15 @@ pub(crate) struct Remains {
     pub log: Option<PathBuf>,
     /// The frame and the device that it was last at work on, if it said so.
     pub position: Option<(u64, String)>,
+    /// The system killed a process for want of memory when this one was killed.
+    pub out_of_memory: bool,
 }
 
 /// What is to be done now, in order.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Action {
-    /// Start a process; answered by [`Event::Started`] or [`Event::NotStarted`].
-    Start(WorkerId),
+    /// Start a process of this class; answered by [`Event::Started`] or [`Event::NotStarted`].
+    Start(WorkerId, Class),
     /// Send a message to a worker.
     Send(WorkerId, ToWorker),
     /// Kill a worker's whole process group; its end follows as [`Event::Ended`].
@@ -86,6 +93,7 @@ pub(crate) enum Action {
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     limits: Limits,
+    programs: Option<Programs>,
     slots: usize,
     tasks: Queue,
     /// Attempts begun, by task, and whether one of them has finished.
@@ -122,6 +130,8 @@ struct Worker {
     answered: u32,
     /// Number of the task that it rendered before.
     previous: Option<u32>,
+    class: Class,
+    held: Held,
 }
 
 #[derive(Debug)]
@@ -174,6 +184,7 @@ impl Supervisor {
     pub fn new(tasks: Queue, slots: usize, limits: Limits) -> Supervisor {
         Supervisor {
             limits,
+            programs: None,
             slots: slots.max(1),
             begun: vec![(0, false); tasks.len()],
             fresh: (0..tasks.len()).collect(),
@@ -204,6 +215,7 @@ impl Supervisor {
             Event::Garbled { worker, problem } => self.on_nonsense(worker, problem),
             Event::Closed { worker } => self.on_closed(now, worker),
             Event::Ended { worker, exit, remains } => self.on_ended(now, worker, exit, remains),
+            Event::Memory { worker, bytes } => self.on_memory(worker, bytes),
             Event::StopAsked => {
                 self.times_asked += 1;
                 match self.times_asked {
@@ -285,8 +297,9 @@ impl Supervisor {
             self.last_worker += 1;
             let id = WorkerId(self.last_worker);
             let stage = Stage::Starting { index, until: now.saturating_add(self.limits.load) };
-            self.workers.insert(id, Worker { stage, answered: 0, previous: None });
-            self.actions.push(Action::Start(id));
+            let class = self.class_of(index);
+            self.workers.insert(id, Worker { stage, answered: 0, previous: None, class, held: Held::default() });
+            self.actions.push(Action::Start(id, class));
         }
     }
 
@@ -397,7 +410,7 @@ impl Supervisor {
     }
 
     fn may_go_on(&self, id: WorkerId) -> bool {
-        self.mode == Mode::Running && self.workers[&id].answered < self.limits.recycle_after
+        self.mode == Mode::Running && !self.is_worn(id) && self.serves_next(id)
     }
 
     /// Gives a worker that is ready again its next task, or lets it go.
@@ -474,7 +487,7 @@ impl Supervisor {
                 self.start_failed(now, index, Cause::StartFailed { reason }, remains);
             }
             Stage::Rendering(attempt) | Stage::Silent { attempt, .. } => {
-                self.attempt_failed(now, attempt, previous, Cause::of_exit(&exit), remains);
+                self.attempt_failed(now, attempt, previous, cause_of(&exit, &remains, &worker.held), remains);
             }
             Stage::Settling { device, .. } => self.warn_of_settling(device, &format!("ended the process with {exit}")),
             Stage::Ending { debt: Debt::Attempt { attempt, cause }, .. } => {

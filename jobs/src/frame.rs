@@ -14,6 +14,9 @@ use crate::message::MAX_FRAME;
 /// Bytes in front of each frame that hold its length.
 const HEADER: usize = 4;
 
+/// Bytes of a frame for which room is made at once, whatever arrives.
+const SHORT: usize = 64 << 10;
+
 /// Why a frame could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -65,8 +68,8 @@ pub fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<T>
         }
     }
     let length = frame_length(header)?;
-    // The buffer grows with what arrives: a wrong length costs no memory.
-    let mut body = Vec::new();
+    // Most frames are read with one call; beyond that the buffer grows with what arrives: a wrong length costs no memory.
+    let mut body = Vec::with_capacity(length.min(SHORT));
     from.by_ref().take(length as u64).read_to_end(&mut body)?;
     if body.len() < length {
         return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());

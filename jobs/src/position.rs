@@ -19,10 +19,16 @@ pub fn encode(frame: u64, device: &str) -> ([u8; MAX_RECORD], usize) {
     (record, 9 + name.len())
 }
 
-/// Reads a record; `None` if there is none yet or it is torn.
+/// A record that says nothing. The farm writes it over what was said of the task before.
+pub const NOTHING: [u8; 9] = [0; 9];
+
+/// Reads a record; `None` if there is none yet, it says nothing, or it is torn.
 pub fn decode(record: &[u8]) -> Option<(u64, String)> {
     let frame = u64::from_le_bytes(record.get(..8)?.try_into().ok()?);
     let length = usize::from(*record.get(8)?);
+    if record[..9] == NOTHING {
+        return None;
+    }
     let name = std::str::from_utf8(record.get(9..9 + length)?).ok()?;
     Some((frame, name.to_owned()))
 }
@@ -39,6 +45,8 @@ mod tests {
         assert_eq!(decode(&record), Some((u64::MAX, "Größe".to_owned())));
         assert_eq!(decode(&record[..10]), None);
         assert_eq!(decode(&[]), None);
+        record[..NOTHING.len()].copy_from_slice(&NOTHING);
+        assert_eq!(decode(&record), None);
     }
 
     #[test]

@@ -78,6 +78,11 @@ impl Trixie {
         self.plugins.join(format)
     }
 
+    /// The worker that runs on its C library.
+    pub fn worker(&self) -> &Path {
+        &self.worker
+    }
+
     /// Runs the command in a place to its end, with these plugins.
     pub fn run(&self, place: &Place, arguments: &[&str]) -> Ran {
         let mut command = place.command(arguments);

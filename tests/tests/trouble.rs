@@ -1,8 +1,6 @@
 //! Plugins that misbehave, and processes that die: everything else goes on, and nothing is lost.
 
-use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::exit::SignalName;
 
+mod care;
 mod settling;
 mod stopping;
 
@@ -63,6 +64,8 @@ struct Bench {
     now: Time,
     /// Started and not ended, with whether it was killed.
     alive: BTreeMap<WorkerId, bool>,
+    /// Which program each worker is.
+    classes: BTreeMap<WorkerId, Class>,
     /// What each worker was sent, oldest first.
     sent: BTreeMap<WorkerId, Vec<ToWorker>>,
     entries: Vec<Entry>,
@@ -71,9 +74,12 @@ struct Bench {
 
 impl Bench {
     fn new(tasks: u32, workers: usize, limits: Limits) -> Bench {
-        let supervisor = Supervisor::new((0..tasks).map(task).collect(), workers, limits);
-        let (alive, sent) = (BTreeMap::new(), BTreeMap::new());
-        let mut bench = Bench { supervisor, now: Time::ZERO, alive, sent, entries: vec![], told: vec![] };
+        Bench::of(Supervisor::new((0..tasks).map(task).collect(), workers, limits))
+    }
+
+    fn of(supervisor: Supervisor) -> Bench {
+        let (alive, classes, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut bench = Bench { supervisor, now: Time::ZERO, alive, classes, sent, entries: vec![], told: vec![] };
         bench.event(Event::Begin);
         bench
     }
@@ -83,7 +89,8 @@ impl Bench {
         while let Some(event) = events.pop_front() {
             for action in self.supervisor.handle(self.now, event) {
                 match action {
-                    Action::Start(worker) => {
+                    Action::Start(worker, class) => {
+                        self.classes.insert(worker, class);
                         assert!(self.alive.insert(worker, false).is_none(), "{worker:?} was started twice");
                         events.push_back(Event::Started { worker, pid: 1000 + worker.0 });
                     }
@@ -150,7 +157,7 @@ impl Bench {
     fn ends_at(&mut self, worker: u32, exit: Exit, position: Option<(u64, String)>) {
         let worker = WorkerId(worker);
         assert!(self.alive.remove(&worker).is_some(), "{worker:?} does not live");
-        let remains = Remains { stderr: vec!["last words".into()], log: None, position };
+        let remains = Remains { stderr: vec!["last words".into()], log: None, position, out_of_memory: false };
         self.event(Event::Ended { worker, exit, remains });
     }
 

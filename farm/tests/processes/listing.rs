@@ -36,7 +36,7 @@ fn candidates(stage: &Stage, names: &[&str]) -> Vec<Candidate> {
 }
 
 fn listing(stage: &Stage, workers: usize) -> Listing {
-    let (command, limit, libraries) = (stage.command(), Duration::from_secs(3), "these".to_owned());
+    let (command, limit, libraries) = (stage.command().into(), Duration::from_secs(3), "these".to_owned());
     Listing { command, workers, limit, libraries, state: stage.state() }
 }
 

@@ -205,7 +205,7 @@ fn workers_that_cannot_start_stop_the_run_with_their_last_words() {
         assert_eq!(reason.contains("(its last words: this worker does not like the weather)"), words == "status 7");
     }
     let mut run = stage.prepare(&["ok"]);
-    run.command.program = "/nowhere/a-worker".into();
+    run.command = farm::WorkerCommand::new("/nowhere/a-worker").into();
     let summary = farm::run(run, &mut |_| ()).unwrap();
     let reason = summary.stopped.unwrap().to_string();
     assert!(reason.starts_with("no worker could be started: /nowhere/a-worker: No such file or directory"), "{reason}");

@@ -85,7 +85,7 @@ impl Stage {
         Run {
             tasks: tasks.into_iter().collect(),
             workers: self.workers,
-            command,
+            command: command.into(),
             limits: self.limits.clone(),
             state: self.state(),
         }
