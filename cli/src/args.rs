@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataset::split::Shares;
 use dataset::{ByteSize, Layout, MetadataFormat};
+use jobs::sandbox::Wanted;
 use presets::ChannelPolicy;
 use presets::spec::POLICIES;
 
@@ -370,6 +371,9 @@ pub(crate) struct ProcessArguments {
     /// End a worker that has been loading one device for this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120.0, value_parser = seconds)]
     pub(crate) load_timeout: f64,
+    /// How far workers are confined: which files plugins can open, and what they can do to the system
+    #[arg(long, value_name = "LEVEL", value_parser = crate::sandbox::levels(), default_value = "auto")]
+    pub(crate) sandbox: Wanted,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use farm::{Cause, Client, Limits, Mishap, WorkerCommand};
 use jobs::message::{FromWorker, ToWorker};
+use jobs::sandbox::Grants;
 use presets::PluginFormat;
 
 use crate::Trouble;
 use crate::args::{ProcessArguments, ScanArguments};
+use crate::sandbox;
 use crate::scan::{Scanned, Scanner};
 
 /// The worker program with its arguments: this program itself, unless another is named.
@@ -25,6 +27,7 @@ pub(crate) fn command(arguments: &ProcessArguments) -> Result<WorkerCommand, Tro
             .map_err(|error| Trouble::system("cannot find this program to start it as a worker", error))?,
     };
     let mut command = WorkerCommand::new(program);
+    command.confinement = sandbox::confinement(arguments.sandbox, &command.program);
     command.args.push("worker".into());
     Ok(command)
 }
@@ -56,6 +59,7 @@ pub(crate) struct Asking {
 
 impl Asking {
     pub(crate) fn new(arguments: &ProcessArguments) -> Result<Asking, Trouble> {
+        sandbox::look(arguments)?;
         let folder = WorkFolder::new();
         let state = folder.path().to_owned();
         let client = Client::new(command(arguments)?, limits(arguments), state).map_err(Trouble::input)?;
@@ -79,6 +83,11 @@ impl Asking {
 
     pub(crate) fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
         self.client.ask(request)
+    }
+
+    /// Lets devices touch more than what requests name.
+    pub(crate) fn grant(&mut self, grants: &Grants) {
+        self.client.grant(grants);
     }
 
     /// All plugin files of a format; the catalogue is brought up to date for it with the first call.

@@ -61,6 +61,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         warnings: Vec::new(),
         estimate: None,
         package: None,
+        sandbox: Default::default(),
     };
     Plan { header, tasks: Arc::new([task].into_iter().collect()) }
 }
@@ -92,6 +93,7 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,
+        sandbox: None,
     };
     records(&plan.header, &task, &rendered, 1)
 }
