@@ -37,6 +37,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
             return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
         }
     };
+    sandbox::look(&arguments.process)?;
     let data_set = Wanted::of(&plan)?;
     let verdicts = Verdicts::of(&plan);
     verdicts.enforce(arguments.strict)?;
@@ -69,7 +70,6 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     }
     let to_do = left.len();
     let workers = workers.min(to_do);
-    sandbox::look(&arguments.process)?;
     let mut command = workers::command(&arguments.process)?;
     sandbox::open_plan(&mut command, &plan.header);
     let mut show = Show::new(&left, arguments.json, workers);
