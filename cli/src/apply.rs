@@ -10,6 +10,7 @@ use presets::{ChannelPolicy, DeviceSetup, Value, spec};
 
 use crate::args::ApplyArguments;
 use crate::examine::InWorker;
+use crate::sandbox::{self, Confined};
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
 use crate::{Status, Trouble};
@@ -40,11 +41,15 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
     verdicts.enforce(arguments.strict)?;
     let task = plan.tasks.iter().next().ok_or_else(|| Trouble::input("the recording gives no task"))?;
     let rate = task.audio.sample_rate;
+    sandbox::warn_of_output(arguments.process.sandbox, &plan.header.output_root);
     match asking.ask(ToWorker::Render { attempt: 1, last: true, task: Box::new(task) }) {
         Ok(FromWorker::Finished { rendered }) => {
             for warning in &rendered.warnings {
                 eprintln!("warning: {warning}");
             }
+            let mut confined = Confined::default();
+            confined.add(rendered.sandbox.as_ref());
+            confined.words().into_iter().for_each(|words| eprintln!("{words}"));
             for device in &rendered.devices {
                 let settings: Vec<String> = device
                     .settings

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dataset::split::Shares;
 use dataset::{ByteSize, Layout, MetadataFormat};
+use jobs::sandbox::Wanted;
 use presets::ChannelPolicy;
 use presets::spec::POLICIES;
 
@@ -394,6 +395,9 @@ pub(crate) struct ProcessArguments {
     /// Replace a worker by a fresh one when it holds this much more memory between tasks than after its first
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     pub(crate) recycle_growth: ByteSize,
+    /// How far workers are confined: which files plugins can open, and what they can do to the system
+    #[arg(long, value_name = "LEVEL", value_parser = crate::sandbox::levels(), default_value = "auto")]
+    pub(crate) sandbox: Wanted,
 }
 
 /// Tasks that a worker renders before it is replaced, unless told otherwise.

@@ -8,6 +8,7 @@ use jobs::hash::Hashes;
 use jobs::message::{Examination, FromWorker, ToWorker};
 use jobs::plan::{ExamineError, Examiner, FindError};
 use jobs::probe::Latency;
+use jobs::sandbox::Grants;
 use jobs::task::AudioSettings;
 use presets::document::{Collector, Place};
 use presets::file::PlacedDevice;
@@ -33,6 +34,10 @@ impl Examiner for InWorker<'_> {
             }),
             Err(trouble) => Err(FindError::Unlisted { reason: trouble.words }),
         }
+    }
+
+    fn grant(&mut self, grants: &Grants) {
+        self.asking.grant(grants);
     }
 
     fn examine(

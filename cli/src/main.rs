@@ -18,6 +18,7 @@ mod plugins;
 mod preset;
 mod probe;
 mod render;
+mod sandbox;
 mod scan;
 mod shards;
 mod show;

@@ -21,6 +21,7 @@ use crate::estimate::Outlook;
 use crate::examine::InWorker;
 use crate::frozen;
 use crate::manifest::Known;
+use crate::sandbox;
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
@@ -39,6 +40,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         }
     };
     workers::check(&plan, &arguments.process)?;
+    sandbox::look(&arguments.process)?;
     let data_set = Wanted::of(&plan)?;
     let mut verdicts = Verdicts::new();
     let workers = workers::count(arguments.workers);
@@ -76,14 +78,10 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     }
     let to_do = left.len();
     let workers = workers.min(to_do);
+    let mut command = workers::command(&arguments.process)?;
+    sandbox::open_plan(&mut command, &plan.header);
     let mut show = Show::new(&left, arguments.json, workers);
-    let run = Run {
-        tasks: left,
-        workers,
-        command: workers::command(&arguments.process)?,
-        limits: workers::limits(&arguments.process),
-        state,
-    };
+    let run = Run { tasks: left, workers, command, limits: workers::limits(&arguments.process), state };
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();
     let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;

@@ -13,7 +13,7 @@ use presets::folders::Folders;
 use crate::args::{ProcessArguments, ScanArguments};
 use crate::show::ScanShow;
 use crate::workers::{self, WorkFolder};
-use crate::{Trouble, interrupt};
+use crate::{Trouble, interrupt, sandbox};
 
 /// How often what was found so far is kept, so that a long scan that is broken off need not begin anew.
 const KEEP_EVERY: Duration = Duration::from_secs(5);
@@ -129,6 +129,9 @@ impl Scanner {
         let mut scanned = Scanned { files: Vec::new(), listed: 0 };
         let wanted = self.look(formats, &programs, &mut scanned);
         let mut changes = self.gone(&scanned);
+        if !wanted.is_empty() {
+            sandbox::look(&self.process)?;
+        }
         let listed = if wanted.is_empty() { Ok(()) } else { self.list(&mut scanned, wanted, programs, &mut changes) };
         self.keep(&mut changes);
         listed.map(|()| scanned)

@@ -15,6 +15,8 @@ use jobs::queue::Queue;
 
 use flags::Flagged;
 
+use crate::sandbox::Confined;
+
 /// Steps of the bar for one task.
 const STEPS: u64 = 1000;
 
@@ -35,6 +37,7 @@ pub(crate) struct Show {
     /// Warnings that were told, and how often one of them came again.
     warned: HashSet<String>,
     warned_again: usize,
+    confined: Confined,
     /// Frames a second that all tasks render at.
     rate: f64,
     /// How far each running task is, in steps.
@@ -58,6 +61,7 @@ impl Show {
             flagged: Flagged::default(),
             warned: HashSet::new(),
             warned_again: 0,
+            confined: Confined::default(),
             rate: left.get(0).audio.sample_rate.hz(),
             running: HashMap::new(),
         }
@@ -113,6 +117,7 @@ impl Show {
 
     fn finish(&mut self, task: u32, label: &str, attempts: u32, rendered: &Rendered) {
         self.finished += 1;
+        self.confined.add(rendered.sandbox.as_ref());
         self.running.remove(&task);
         self.files += rendered.files.len();
         self.bytes += rendered.files.iter().map(|file| file.bytes).sum::<u64>();
@@ -184,6 +189,9 @@ impl Show {
             );
         }
         if let Some(words) = self.flagged.words() {
+            eprintln!("{words}");
+        }
+        if let Some(words) = self.confined.words() {
             eprintln!("{words}");
         }
         if self.warned_again > 0 {

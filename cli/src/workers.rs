@@ -9,11 +9,13 @@ use std::time::Duration;
 use farm::{Cause, Client, Limits, Mishap, Programs, WorkerCommand};
 use jobs::message::{FromWorker, ToWorker};
 use jobs::plan::Plan;
+use jobs::sandbox::{Grants, Wanted};
 use jobs::task::Task;
 use presets::PluginFormat;
 
 use crate::Trouble;
 use crate::args::{ProcessArguments, ScanArguments};
+use crate::sandbox;
 use crate::scan::{Scanned, Scanner};
 
 /// The worker programs with their arguments: this program itself, unless another is named, and those for the plugins of
@@ -46,6 +48,7 @@ pub(crate) fn command(arguments: &ProcessArguments) -> Result<Programs, Trouble>
             own.map_err(|error| Trouble::system("cannot find this program to start it as a worker", error))?
         }
     };
+    let worker = |program| worker(program, arguments.sandbox);
     let mut programs = Programs::from(worker(standard));
     folders.into_iter().for_each(|(folder, program)| programs.serve(&folder, worker(program)));
     Ok(programs)
@@ -58,8 +61,9 @@ fn program(path: &Path) -> Result<PathBuf, Trouble> {
     std::path::absolute(path).map_err(|error| Trouble::system(path.display(), error))
 }
 
-fn worker(program: PathBuf) -> WorkerCommand {
+fn worker(program: PathBuf, wanted: Wanted) -> WorkerCommand {
     let mut command = WorkerCommand::new(program);
+    command.confinement = sandbox::confinement(wanted, &command.program);
     command.args.push("worker".into());
     command
 }
@@ -117,6 +121,7 @@ pub(crate) struct Asking {
 
 impl Asking {
     pub(crate) fn new(arguments: &ProcessArguments) -> Result<Asking, Trouble> {
+        sandbox::look(arguments)?;
         let folder = WorkFolder::new();
         let state = folder.path().to_owned();
         let client = Client::new(command(arguments)?, limits(arguments), state).map_err(Trouble::input)?;
@@ -140,6 +145,11 @@ impl Asking {
 
     pub(crate) fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
         self.client.ask(request)
+    }
+
+    /// Lets devices touch more than what requests name.
+    pub(crate) fn grant(&mut self, grants: &Grants) {
+        self.client.grant(grants);
     }
 
     /// All plugin files of a format; the catalogue is brought up to date for it with the first call.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use jobs::message::{FromWorker, Phase, ToWorker, encode_frame};
+use jobs::sandbox::{Grants, Level, Wanted, let_read_alone};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -35,8 +36,24 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Question {
-    request: ToWorker,
-    answer: oneshot::Sender<Result<FromWorker, Box<Mishap>>>,
+    request: Request,
+    answer: oneshot::Sender<Result<Answer, Box<Mishap>>>,
+}
+
+#[derive(Debug)]
+enum Request {
+    Worker(Box<ToWorker>),
+    /// Let further requests touch more than what they name.
+    Grant(Grants),
+    /// How far is a worker confined?
+    Level,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Worker(FromWorker),
+    Granted,
+    Level(Level),
 }
 
 impl Client {
@@ -57,7 +74,29 @@ impl Client {
     /// Sends a request and waits for its answer: [`FromWorker::Examined`], [`FromWorker::Captured`],
     /// [`FromWorker::Probed`], [`FromWorker::Listed`], [`FromWorker::Presets`] or, of a render, [`FromWorker::Finished`]. Anything else is a mishap;
     /// [`FromWorker::Failed`] comes as [`Cause::Refused`].
+    ///
+    /// A process is confined once and for life. Where this one may not touch what the request names, a fresh one is asked.
     pub fn ask(&mut self, request: ToWorker) -> Result<FromWorker, Box<Mishap>> {
+        match self.request(Request::Worker(Box::new(request)))? {
+            Answer::Worker(answer) => Ok(answer),
+            other => unreachable!("{other:?} to a request"),
+        }
+    }
+
+    /// Lets requests from here on touch more than what they name.
+    pub fn grant(&mut self, grants: &Grants) {
+        self.request(Request::Grant(grants.clone())).expect("a grant is only written down");
+    }
+
+    /// How far the process is confined. One is started if there is none.
+    pub fn level(&mut self) -> Result<Level, Box<Mishap>> {
+        match self.request(Request::Level)? {
+            Answer::Level(level) => Ok(level),
+            other => unreachable!("{other:?} to the question for the level"),
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Result<Answer, Box<Mishap>> {
         let (answer, answered) = oneshot::channel();
         let questions = self.questions.as_ref().expect("it is there until the client is dropped");
         questions.send(Question { request, answer }).expect("its thread serves until the client is dropped");
@@ -94,6 +133,9 @@ struct Live {
     scratch: Scratch,
     answered: u32,
     name: String,
+    /// What it may touch.
+    grants: Grants,
+    level: Level,
 }
 
 /// What ended the wait for a message.
@@ -107,7 +149,14 @@ impl Keeper {
     fn serve(mut self, runtime: &Runtime, mut asked: mpsc::UnboundedReceiver<Question>) {
         runtime.block_on(async {
             while let Some(Question { request, answer }) = asked.recv().await {
-                let result = self.answer(&request).await;
+                let result = match request {
+                    Request::Worker(request) => self.answer(&request).await.map(Answer::Worker),
+                    Request::Grant(grants) => {
+                        self.programs.grant(&grants);
+                        Ok(Answer::Granted)
+                    }
+                    Request::Level => self.level().await.map(Answer::Level),
+                };
                 // Whoever asked may have gone away.
                 let _gone = answer.send(result);
             }
@@ -119,7 +168,45 @@ impl Keeper {
         self.began.elapsed()
     }
 
+    /// The level of the process that is there, or of one that is started for it.
+    async fn level(&mut self) -> Result<Level, Box<Mishap>> {
+        let live = match self.live.take() {
+            Some(live) => live,
+            None => self.start(Class::STANDARD).await?,
+        };
+        Ok(self.live.insert(live).level.clone())
+    }
+
+    /// Sees a process off that may not touch what a request names.
+    async fn open(&mut self, needs: &Grants) {
+        self.programs.grant(needs);
+        let programs = &self.programs;
+        let closed = |live: &Live| !live.grants.cover(&programs.command(live.class).confinement.grants);
+        if self.live.as_ref().is_some_and(closed) {
+            self.let_go().await;
+        }
+    }
+
     async fn answer(&mut self, request: &ToWorker) -> Result<FromWorker, Box<Mishap>> {
+        if self.programs.confinement().wanted != Wanted::Off {
+            self.open(&request.needs()).await;
+        }
+        let answered = self.answer_or_again(request).await?;
+        // A device may say only now which files its state refers to. It is asked again when it can open them.
+        if let FromWorker::Examined(examination) = &answered
+            && self.programs.confinement().wanted != Wanted::Off
+        {
+            let mut needs = Grants::default();
+            examination.referenced.iter().for_each(|path| let_read_alone(&mut needs, path));
+            if !self.programs.confinement().grants.cover(&needs) {
+                self.open(&needs).await;
+                return self.answer_or_again(request).await;
+            }
+        }
+        Ok(answered)
+    }
+
+    async fn answer_or_again(&mut self, request: &ToWorker) -> Result<FromWorker, Box<Mishap>> {
         let class = self.programs.of_request(request);
         if self.live.as_ref().is_some_and(|live| live.class != class) {
             self.let_go().await;
@@ -238,11 +325,15 @@ impl Keeper {
         let (orders, taken) = mpsc::unbounded_channel();
         let (tell, happenings) = mpsc::channel(WAITING);
         tokio::spawn(process.attend(WorkerId(self.started), taken, tell));
-        let mut live = Live { class, pid, orders, happenings, scratch, answered: 0, name };
+        let grants = self.programs.command(class).confinement.grants.clone();
+        let mut live = Live { class, pid, orders, happenings, scratch, answered: 0, name, grants, level: Level::Off };
         let (reason, capture) = match self.wait(&mut live, &watch).await {
             Waited::Said(message) => match *message {
-                FromWorker::Ready { engine } if engine == jobs::ENGINE => return Ok(live),
-                FromWorker::Ready { engine } => {
+                FromWorker::Ready { engine, sandbox } if engine == jobs::ENGINE => {
+                    live.level = sandbox;
+                    return Ok(live);
+                }
+                FromWorker::Ready { engine, .. } => {
                     (format!("it is {engine} and not {}; give a worker of the same version", jobs::ENGINE), None)
                 }
                 _ => ("it spoke before it was ready".to_owned(), None),

@@ -1,7 +1,10 @@
 //! How a worker process is started.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use jobs::sandbox::{Confinement, Wanted};
 
 /// The variable that tells a worker the process id of its farm. A worker asks the system to be killed when its parent
 /// dies, then compares: if the parent died before it could ask, the ids differ, and it leaves.
@@ -19,7 +22,12 @@ pub struct WorkerCommand {
     pub args: Vec<OsString>,
     /// Variables that are set for it; they win over those that the farm sets.
     pub env: Vec<(OsString, OsString)>,
+    /// How it is to confine itself. Its scratch folder is open beside what this grants.
+    pub confinement: Confinement,
 }
+
+/// The file in a scratch folder that says how its worker is to confine itself.
+const CONFINEMENT: &str = "sandbox.json";
 
 /// The folders of a scratch home, and the variables that point at them.
 pub(crate) const SCRATCH_FOLDERS: [(&str, &str); 7] = [
@@ -33,9 +41,9 @@ pub(crate) const SCRATCH_FOLDERS: [(&str, &str); 7] = [
 ];
 
 impl WorkerCommand {
-    /// A command without arguments.
+    /// A command without arguments, whose workers run free.
     pub fn new(program: impl Into<PathBuf>) -> WorkerCommand {
-        WorkerCommand { program: program.into(), args: Vec::new(), env: Vec::new() }
+        WorkerCommand { program: program.into(), args: Vec::new(), env: Vec::new(), confinement: Confinement::off() }
     }
 
     /// Everything that is set for a worker with this scratch folder, in order; later ones win.
@@ -54,7 +62,20 @@ impl WorkerCommand {
         for (variable, folder) in SCRATCH_FOLDERS {
             all.push((variable.into(), scratch.join(folder).into()));
         }
+        if self.confinement.wanted != Wanted::Off {
+            all.push((jobs::sandbox::VARIABLE.into(), scratch.join(CONFINEMENT).into()));
+        }
         all.extend(self.env.iter().cloned());
         all
+    }
+
+    /// Writes down how a worker with this scratch folder is to confine itself.
+    pub(crate) fn confine(&self, scratch: &Path) -> io::Result<()> {
+        if self.confinement.wanted == Wanted::Off {
+            return Ok(());
+        }
+        let mut confinement = self.confinement.clone();
+        confinement.grants.let_write(scratch.canonicalize()?);
+        std::fs::write(scratch.join(CONFINEMENT), serde_json::to_vec(&confinement)?)
     }
 }

@@ -70,6 +70,7 @@ impl Process {
     /// within a tokio runtime that runs on a thread which stays.
     pub fn start(command: &WorkerCommand, scratch: &Path) -> Result<Process, String> {
         let wrap = |error: io::Error| format!("{}: {error}", command.program.display());
+        command.confine(scratch).map_err(wrap)?;
         let (ours, theirs) = StdUnixStream::pair().map_err(wrap)?;
         ours.set_nonblocking(true).map_err(wrap)?;
         let (printed, print_to) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| wrap(e.into()))?;

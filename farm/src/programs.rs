@@ -8,6 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use jobs::message::ToWorker;
+use jobs::sandbox::{Confinement, Grants};
 use jobs::task::Task;
 use presets::{DeviceKind, DeviceSetup};
 
@@ -73,6 +74,16 @@ impl Programs {
             self.folders.retain(|(known, _)| *known != folder);
             self.folders.push((folder, class));
         }
+    }
+
+    /// How far the standard program's workers are confined; those of others have their own program open beside it.
+    pub fn confinement(&self) -> &Confinement {
+        &self.command(Class::STANDARD).confinement
+    }
+
+    /// Opens more to workers of all programs.
+    pub fn grant(&mut self, grants: &Grants) {
+        self.commands.iter_mut().for_each(|command| command.confinement.grants.extend(grants));
     }
 
     /// The program of a class.

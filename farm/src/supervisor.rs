@@ -338,12 +338,12 @@ impl Supervisor {
         match (&mut worker.stage, message) {
             // Whatever it still says, it has been given up, or is leaving.
             (Stage::Ending { .. } | Stage::Silent { .. }, _) => {}
-            (Stage::Starting { index, .. }, FromWorker::Ready { engine }) if engine == jobs::ENGINE => {
+            (Stage::Starting { index, .. }, FromWorker::Ready { engine, .. }) if engine == jobs::ENGINE => {
                 let index = *index;
                 self.failed_starts = 0;
                 self.begin(now, id, index);
             }
-            (Stage::Starting { .. }, FromWorker::Ready { engine }) => self
+            (Stage::Starting { .. }, FromWorker::Ready { engine, .. }) => self
                 .on_nonsense(id, format!("it is {engine} and not {}; give a worker of the same version", jobs::ENGINE)),
             (Stage::Settling { device, until }, FromWorker::Phase { device: next, .. }) => {
                 *device = next;

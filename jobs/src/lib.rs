@@ -22,6 +22,7 @@ pub mod probe;
 pub mod quarantine;
 pub mod queue;
 pub mod resume;
+pub mod sandbox;
 pub mod strict;
 pub mod task;
 pub mod template;

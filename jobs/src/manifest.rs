@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::message::ResolvedSetting;
 use crate::probe::Summary;
 use crate::quarantine;
+use crate::sandbox::Level;
 use crate::strict::Strict;
 use crate::task::{AudioSettings, Deliver, Facts, FileFormat, Source, TimeChange};
 
@@ -42,6 +43,9 @@ pub struct Rendered {
     /// How far the process went to be like every other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<Strict>,
+    /// How far the process was confined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Level>,
 }
 
 /// One written file, measured.
@@ -258,6 +262,9 @@ pub struct Record {
     /// How far the worker process went to be like every other; absent in manifests that do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strict: Option<Strict>,
+    /// How far the worker process was confined; absent in manifests that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<Level>,
 }
 
 impl Record {

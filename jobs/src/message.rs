@@ -15,6 +15,7 @@ pub use presets::PluginFormat;
 pub use crate::frame::{FrameBuffer, FrameError, encode_frame, read_frame, write_frame};
 use crate::manifest::Rendered;
 use crate::probe::{Measured, Script};
+use crate::sandbox::Level;
 use crate::task::{AudioSettings, Task};
 
 /// Longest frame that either side accepts, in bytes.
@@ -91,6 +92,8 @@ pub enum FromWorker {
     Ready {
         /// [`crate::ENGINE`] of the worker's build; the farm refuses another than its own.
         engine: String,
+        /// How far the process is confined.
+        sandbox: Level,
     },
     /// Something else is being done now. Sent before anything that might not come back.
     Phase {

@@ -13,6 +13,7 @@ pub mod file;
 pub mod folders;
 pub mod lv2preset;
 mod plugin;
+pub mod sandbox;
 mod setup;
 pub mod spec;
 pub mod template;

@@ -1,6 +1,6 @@
 //! One process that renders one task at a time and may die.
 //!
-//! [`run`] is the whole life of a worker: it guards its streams, says that it is ready, and answers requests until it
+//! [`run`] is the whole life of a worker: it guards its streams, confines itself, says that it is ready, and answers requests until it
 //! is told to leave or its farm is gone. A request becomes devices in `configure` and `build`, sound in `render`,
 //! and files in `publish`; every step that a plugin could spoil is announced before it is taken. What goes into a tone comes
 //! from `takes`, what comes out is held against it in `dry` and `flagged`, and `annotations` follow.
@@ -18,6 +18,7 @@ mod probe;
 mod publish;
 mod render;
 mod report;
+mod sandbox;
 mod stems;
 mod strict;
 mod sync;
@@ -44,6 +45,11 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    // No thread has started yet, and nobody else's code has run.
+    if let Err(words) = sandbox::confine() {
+        eprintln!("{words}");
+        return ExitCode::from(2);
+    }
     let mut reporter = Reporter::new(socket);
     match serve(&mut reporter) {
         // Leaving by exit runs no destructor of a plugin's globals that dlclose would; the libraries stay loaded.
@@ -63,7 +69,7 @@ pub fn builtin() -> Vec<DeviceInfo> {
 fn serve(reporter: &mut Reporter) -> io::Result<()> {
     let mut takes = Takes::new();
     loop {
-        reporter.send(&FromWorker::Ready { engine: jobs::ENGINE.to_owned() })?;
+        reporter.send(&FromWorker::Ready { engine: jobs::ENGINE.to_owned(), sandbox: sandbox::level() })?;
         let request = reporter.receive()?;
         let Some(request) = request else { return Ok(()) };
         // A panic is our own mistake. The process may be in any state then, so it says so and ends.

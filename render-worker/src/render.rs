@@ -161,6 +161,7 @@ fn attempt(
             ..Timings::default()
         },
         strict: Some(crate::strict::level()),
+        sandbox: Some(crate::sandbox::level()),
     })
 }
 

@@ -193,6 +193,7 @@ fn device(
     collector: &Collector,
 ) -> Option<DeviceShown> {
     let mut setup = placed.setup.clone();
+    asking.grant(&placed.grants);
     let examination = match examine::look(&mut setup, &placed.folder, asking) {
         Ok(examination) => examination,
         Err(words) => {

@@ -13,7 +13,7 @@ use crate::manifest::{self, Known};
 use crate::render;
 use crate::show::{self, Show};
 use crate::verdicts::Verdicts;
-use crate::{Status, Trouble, frozen, workers};
+use crate::{Status, Trouble, frozen, sandbox, workers};
 
 /// Says how many parts there are, where an engine only says which one this is.
 const PARTS: &str = "TONEMILL_SHARDS";
@@ -105,6 +105,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         eprintln!("part {shard}: {} done already; nothing was rendered.", show::count(kept, "task"));
         return Ok((Status::Done, news));
     }
+    sandbox::look(&arguments.process)?;
     frozen::check_sources(left.iter(), &arguments.plan)?;
     let mut verdicts = Verdicts::new();
     verdicts.look_up(left.iter());
@@ -112,12 +113,14 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     eprintln!("part {shard}: {} to render.", show::count(left.len(), "task"));
     let workers = workers::count(arguments.workers).min(left.len());
     let mut show = Show::new(&left, arguments.json, workers);
+    let mut programs = workers::command(&arguments.process)?;
+    sandbox::open_plan(&mut programs, &plan.header);
     let what = shard.to_string().replace('/', "-of-");
     let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::input)?;
     let run = Run {
         tasks: left,
         workers,
-        command: workers::command(&arguments.process)?,
+        command: programs,
         limits: Limits { drain: Duration::from_secs_f64(arguments.drain), ..workers::limits(&arguments.process) },
         state: own,
     };

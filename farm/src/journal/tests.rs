@@ -16,6 +16,7 @@ fn rendered() -> Box<Rendered> {
         warnings,
         timings: Timings { load: 0.1, render: 2.5, write: 1e-7, process: 7, models_parsed: 1, inputs_decoded: 1 },
         strict: Some(jobs::strict::Strict::Full),
+        sandbox: Some(jobs::sandbox::Level::Full),
     })
 }
 

@@ -46,6 +46,7 @@ fn rendered() -> Box<Rendered> {
         warnings: vec![],
         timings: Timings::default(),
         strict: None,
+        sandbox: None,
     })
 }
 
@@ -124,7 +125,7 @@ impl Bench {
     }
 
     fn ready(&mut self, worker: u32) {
-        self.says(worker, FromWorker::Ready { engine: jobs::ENGINE.into() });
+        self.says(worker, FromWorker::Ready { engine: jobs::ENGINE.into(), sandbox: jobs::sandbox::Level::Off });
     }
 
     fn phase(&mut self, worker: u32, phase: Phase) {
@@ -501,7 +502,7 @@ fn one_failed_start_costs_nothing() {
 #[test]
 fn a_worker_of_another_version_is_refused() {
     let mut bench = Bench::new(1, 1, Limits::default());
-    bench.says(1, FromWorker::Ready { engine: "tonemill 0.0.0".into() });
+    bench.says(1, FromWorker::Ready { engine: "tonemill 0.0.0".into(), sandbox: jobs::sandbox::Level::Off });
     bench.dies_killed(1);
     assert_eq!(bench.supervisor.begun, [(0, false)]);
     let Some(FarmEvent::StartFailed { mishap }) = bench.told.last() else { panic!("{:?}", bench.told) };

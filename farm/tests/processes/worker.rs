@@ -29,7 +29,7 @@ pub fn serve() {
     let mut connection = take_connection();
     let engine = if habit == "other version" { "tonemill 0.0.0" } else { jobs::ENGINE };
     loop {
-        say(&mut connection, &FromWorker::Ready { engine: engine.into() });
+        say(&mut connection, &FromWorker::Ready { engine: engine.into(), sandbox: jobs::sandbox::Level::Off });
         let Some(request) = read_frame(&mut connection).expect("the farm speaks clearly") else { return };
         match request {
             ToWorker::Render { attempt, task, .. } => render(&mut connection, &task, attempt),
@@ -188,6 +188,7 @@ fn render(connection: &mut UnixStream, task: &Task, attempt: u32) {
         warnings: vec![],
         timings,
         strict: None,
+        sandbox: None,
     });
     say(connection, &FromWorker::Finished { rendered });
     say(connection, &FromWorker::Phase { phase: Phase::Destroy, device });

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use audio::SampleRate;
 use presets::document::{Collector, Document, Fields, Mistakes, Node};
+use presets::sandbox::Grants;
 
 pub use annotations::AnnotationPlace;
 pub use automation::{ControllerForm, LaneForm, LaneTarget, ParameterName, PointForm};
@@ -70,6 +71,8 @@ pub struct JobFile {
     pub output: Option<OutputRules>,
     /// What is looked at in what comes out.
     pub checks: Checks,
+    /// What plugins may touch beside the files that are named elsewhere.
+    pub grants: Grants,
     /// What is wrong with the file itself.
     pub mistakes: Mistakes,
 }
@@ -114,12 +117,12 @@ pub fn decode(document: &Document, path: &Path, collector: Collector) -> Result<
     let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     let decoded = body(&document.root, &folder, stem, &collector);
     let mistakes = collector.into_mistakes();
-    let Some((name, seed, audio, work, output, checks)) = decoded else { return Err(mistakes) };
+    let Some((name, seed, audio, work, output, checks, grants)) = decoded else { return Err(mistakes) };
     let blake3 = blake3::hash(&document.bytes).to_hex().to_string();
-    Ok(JobFile { path: path.to_owned(), folder, blake3, name, seed, audio, work, output, checks, mistakes })
+    Ok(JobFile { path: path.to_owned(), folder, blake3, name, seed, audio, work, output, checks, grants, mistakes })
 }
 
-type Body = (String, u64, AudioSettings, Option<Work>, Option<OutputRules>, Checks);
+type Body = (String, u64, AudioSettings, Option<Work>, Option<OutputRules>, Checks, Grants);
 
 fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Option<Body> {
     let fields = Fields::of("a job", root, collector)?;
@@ -162,9 +165,10 @@ fn body(root: &Node, folder: &Path, stem: String, collector: &Collector) -> Opti
         Some(node) => quality::decode(node, work.as_ref(), audio, collector),
         None => quality::standard(work.as_ref()),
     };
+    let grants = presets::sandbox::decode(&fields, folder, collector);
     fields.later(LATER);
     fields.finish();
-    Some((name, seed, audio, work, output, checks))
+    Some((name, seed, audio, work, output, checks, grants))
 }
 
 fn audio_settings(node: &Node, collector: &Collector) -> AudioSettings {

@@ -78,6 +78,7 @@ pub fn schema() -> Value {
             },
             "session": { "$ref": "#/$defs/session" },
             "quality": { "$ref": "#/$defs/quality" },
+            "sandbox": presets::sandbox::schema(),
             "output": { "$ref": "#/$defs/output" },
         },
         "additionalProperties": false,

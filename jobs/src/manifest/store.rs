@@ -155,6 +155,7 @@ pub fn records(header: &Header, task: &Task, rendered: &Rendered, attempts: u32)
         timings: rendered.timings,
         attempts,
         strict: rendered.strict.clone(),
+        sandbox: rendered.sandbox.clone(),
     };
     outputs.map(record).collect()
 }

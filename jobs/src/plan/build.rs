@@ -91,6 +91,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         let message = "the path is absolute, so --out cannot move it";
         builder.collector.mistake_with(&rules.file.path.place, message, "Make it relative, or leave --out away.");
     }
+    builder.devices.grant(&job.grants);
     match &job.work {
         Some(Work::Tones(form)) => tones::plan(&mut builder, form),
         Some(Work::Session(form)) => session::plan(&mut builder, form),
@@ -99,12 +100,18 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
     }
     builder.pack();
     await_packing(&mut builder.packing, &mut builder.tasks);
-    let Builder { collector, devices, base, tasks, outputs, estimating, .. } = builder;
+    let Builder { collector, devices, files, base, tasks, outputs, estimating, .. } = builder;
     if let Some(rules) = &job.output {
         let patterns = patterns(job);
         let among = |folder: &Path| patterns.iter().any(|pattern| folder.starts_with(&pattern.clean));
         let is_read = |path: &Path| patterns.iter().find(|pattern| pattern.reads(path, job)).map(Pattern::shown);
         outputs.finish(&tasks, &rules.file.path.place, &among, &is_read, &collector);
+    }
+    let mut sandbox = files.into_reads();
+    sandbox.extend(&devices.grants);
+    // What a plugin's own files name often starts at the job.
+    if job.path.is_file() {
+        crate::sandbox::let_read(&mut sandbox, &job.path);
     }
     let warnings = devices.warnings;
     let rules = job.output.as_ref().and_then(|rules| rules.package.as_ref());
@@ -123,6 +130,7 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             warnings,
             estimate: Some(estimate),
             package,
+            sandbox,
         },
         tasks: Arc::new(tasks),
         efforts,

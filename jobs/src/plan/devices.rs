@@ -14,6 +14,7 @@ use super::sources::{Files, Sources};
 use crate::channels::{ChannelError, channels, may_begin, plan_step};
 use crate::message::{Examination, ResolvedSetting, SettingProblem};
 use crate::probe::TrueLatency;
+use crate::sandbox::Grants;
 use crate::task::{AudioSettings, Source};
 
 /// What is known of the devices of a planning.
@@ -26,6 +27,8 @@ pub(super) struct Devices<'a> {
     /// By setup and signal, written as JSON: a setup holds numbers that cannot be compared for a map.
     examined: HashMap<String, Examined>,
     pub warnings: Vec<String>,
+    /// What presets and the job let plugins touch.
+    pub grants: Grants,
 }
 
 /// What came of looking at a device.
@@ -66,7 +69,7 @@ impl<'a> Devices<'a> {
         examiner: &'a mut dyn Examiner,
     ) -> Devices<'a> {
         let (located, examined) = (HashMap::new(), HashMap::new());
-        Devices { folders, examiner, audio, located, examined, warnings: Vec::new() }
+        Devices { folders, examiner, audio, located, examined, warnings: Vec::new(), grants: Grants::default() }
     }
 
     /// Freezes a chain in which every preset is expanded. `None` where it has a mistake; later devices are looked at all
@@ -182,6 +185,7 @@ impl<'a> Devices<'a> {
         sources: &mut Sources,
         collector: &Collector,
     ) -> Option<DeviceSetup> {
+        self.grant(&device.grants);
         let mut setup = device.setup.clone();
         let mut whole = true;
         if let Some((format, file)) = setup.device.plugin_mut() {
@@ -244,7 +248,7 @@ impl<'a> Devices<'a> {
     ) {
         let (there, missing): (Vec<_>, Vec<_>) = setup.referenced.drain(..).partition(|path| path.is_file());
         for path in there {
-            if let Some(source) = files.source("asset", &path, &device.place, collector) {
+            if let Some(source) = files.referenced(&path, &device.place, collector) {
                 setup.referenced.push(path);
                 sources.add(source);
             }
@@ -282,6 +286,14 @@ impl<'a> Devices<'a> {
                 let message = format!("the latency of {name} could not be measured: {why}");
                 collector.mistake_with(place, message, "Write the frames, or leave latency away.");
             }
+        }
+    }
+
+    /// Lets devices touch more than the files that they name.
+    pub fn grant(&mut self, grants: &Grants) {
+        if !self.grants.cover(grants) {
+            self.grants.extend(grants);
+            self.examiner.grant(&self.grants);
         }
     }
 

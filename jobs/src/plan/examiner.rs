@@ -9,6 +9,7 @@ use presets::{DeviceSetup, PluginFile, PluginFormat, spec};
 use crate::catalogue::search::MOST_SIMILAR;
 use crate::message::Examination;
 use crate::probe::Latency;
+use crate::sandbox::Grants;
 use crate::task::AudioSettings;
 
 /// Looks at devices, so that the planner loads none.
@@ -16,6 +17,9 @@ pub trait Examiner {
     /// The plugin whose id or name was written where no file is called so: its file, absolute, and its id. An id that
     /// was written beside the name tells plugins of one name apart.
     fn find(&mut self, format: PluginFormat, written: &PluginFile) -> Result<PluginFile, FindError>;
+
+    /// Lets the devices that are examined from here on touch more than the files that they name.
+    fn grant(&mut self, _grants: &Grants) {}
 
     /// Brings a device to life with all its settings and says what it is. `signal` is the channel count in front of it,
     /// 0 for the notes of an instrument, `None` where it is not known; the device is asked for the channels that

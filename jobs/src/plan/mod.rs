@@ -42,6 +42,7 @@ pub use package::Package;
 pub use tasks::{Outline, OutputOutline, Tasks};
 
 use crate::file::{Collision, JobFile};
+use crate::sandbox::Grants;
 
 /// A job, ready to run. Two are equal if they do the same.
 #[derive(Clone, Debug)]
@@ -81,6 +82,9 @@ pub struct Header {
     /// The data set that is made of it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<Package>,
+    /// What its tasks read, and what the job and its presets let plugins touch beside.
+    #[serde(default, skip_serializing_if = "Grants::is_empty")]
+    pub sandbox: Grants,
 }
 
 /// What a plan depends on beside the job.

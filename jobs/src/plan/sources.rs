@@ -1,6 +1,6 @@
 //! The files that a render depends on: looked at once, hashed once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,6 +10,7 @@ use score::{Division, ScoreProblem, Song, TempoMap};
 
 use crate::hash::Hashes;
 use crate::paths;
+use crate::sandbox::{self, Grants};
 use crate::task::Source;
 
 /// What is known of the files of a planning.
@@ -19,6 +20,10 @@ pub(super) struct Files {
     shapes: HashMap<PathBuf, Result<Shape, Unusable>>,
     songs: HashMap<PathBuf, Result<Rc<Song>, Unusable>>,
     tempos: HashMap<PathBuf, Result<(TempoMap, Division), String>>,
+    /// What a worker may read for them.
+    reads: Grants,
+    /// Those that are among these already.
+    opened: HashSet<PathBuf>,
 }
 
 /// Why nothing of a file can be played.
@@ -138,8 +143,28 @@ impl Files {
         Some((path, source))
     }
 
-    /// A file that is known to exist, with its hash.
+    /// A file that is known to exist, with its hash. Whoever renders may read its folder.
     pub fn source(&mut self, role: &str, path: &Path, place: &Place, collector: &Collector) -> Option<Source> {
+        let source = self.hashed(role, path, place, collector)?;
+        if self.opened.insert(path.to_owned()) {
+            sandbox::let_read(&mut self.reads, path);
+        }
+        Some(source)
+    }
+
+    /// One that a state refers to: nothing beside it may be read for it.
+    pub fn referenced(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<Source> {
+        let source = self.hashed("asset", path, place, collector)?;
+        sandbox::let_read_alone(&mut self.reads, path);
+        Some(source)
+    }
+
+    /// What all of them let a worker read.
+    pub fn into_reads(self) -> Grants {
+        self.reads
+    }
+
+    fn hashed(&mut self, role: &str, path: &Path, place: &Place, collector: &Collector) -> Option<Source> {
         let Some(text) = path.to_str() else {
             return unreadable(path, "its name is not Unicode. Rename it", place, collector);
         };

@@ -63,6 +63,7 @@ fn plan(collision: Collision, outputs: &[&str]) -> Plan {
         warnings: Vec::new(),
         estimate: None,
         package: None,
+        sandbox: Default::default(),
     };
     Plan { header, tasks: Arc::new([task].into_iter().collect()), efforts: Default::default() }
 }
@@ -94,6 +95,7 @@ fn made_under(plan: &Plan, key: &str) -> Vec<Record> {
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,
+        sandbox: None,
     };
     records(&plan.header, &task, &rendered, 1)
 }

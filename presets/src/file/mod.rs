@@ -34,6 +34,7 @@ pub use schema::{definitions, schema, tone_definitions};
 pub use write::{WriteError, yaml};
 
 use crate::document::{Collector, Document, Fields, Kind, Located, Mistakes, Node, Place};
+use crate::sandbox::{self, Grants};
 use crate::{DeviceSetup, Preset};
 
 /// The version of preset files that this build reads.
@@ -108,6 +109,8 @@ pub struct PlacedDevice {
     pub sidechain: Place,
     /// Where it is said that the device is as late as its probing has shown, if it is.
     pub measured: Option<Place>,
+    /// What it may touch beside the files that it names: what its preset grants.
+    pub grants: Grants,
 }
 
 impl PlacedDevice {
@@ -122,6 +125,7 @@ impl PlacedDevice {
             channels: place.clone(),
             sidechain: place.clone(),
             measured: None,
+            grants: Grants::default(),
             place,
             setup,
         }
@@ -168,8 +172,24 @@ fn body(fields: &Fields<'_>, path: &Path, collector: &Collector) -> Option<Place
         let message = "a preset draws at random, and nothing is drawn here";
         collector.mistake_with(fields.place_of("draws"), message, entry::NO_DRAWS);
     }
-    let node = chain_node(fields, collector)?;
-    Some(PlacedPreset { name, chain: chain(node, path.parent().unwrap_or(Path::new("")), collector) })
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let grants = sandbox::decode(fields, folder, collector);
+    let mut chain = chain(chain_node(fields, collector)?, folder, collector);
+    grant(&mut chain, &grants);
+    Some(PlacedPreset { name, chain })
+}
+
+/// Lets every device of a chain touch what its preset grants.
+fn grant(chain: &mut [PlacedLink], grants: &Grants) {
+    for link in chain {
+        match link {
+            PlacedLink::Device(device) => device.grants.extend(grants),
+            PlacedLink::Parallel(fork) => {
+                fork.branches.iter_mut().for_each(|branch| grant(&mut branch.chain, grants));
+            }
+            PlacedLink::Preset(_) => {}
+        }
+    }
 }
 
 /// The name of a preset, beside what else it says to people.

@@ -114,6 +114,7 @@ fn preset_properties(versioned: bool, drawn: bool) -> Value {
     if drawn {
         properties.insert("draws".into(), draws::named());
     }
+    properties.insert("sandbox".into(), crate::sandbox::schema());
     properties.insert("chain".into(), json!({ "$ref": "#/$defs/chain" }));
     Value::Object(properties)
 }

@@ -10,7 +10,7 @@ use crate::document::{self, Collector, Document, Fields, Kind, Located, Node, Pl
 use crate::draw::read::{Read, Reader, Wants, slot};
 use crate::draw::{Slot, Values};
 use crate::file::{self, DrawnField, PlacedDevice, PlacedLink};
-use crate::{Asset, DeviceKind};
+use crate::{Asset, DeviceKind, sandbox};
 
 /// Most presets that may stand within each other.
 const DEEPEST: usize = 16;
@@ -131,8 +131,12 @@ impl<'b> Building<'b> {
             let path = if parent.is_empty() { "draws".to_owned() } else { format!("{parent}/draws") };
             self.reader.named(&path.into(), node);
         }
+        let grants = sandbox::decode(fields, &self.reader.folder, self.collector);
         let node = file::chain_node(fields, self.collector)?;
-        Some(self.entries(node, parent))
+        let first = self.devices.len();
+        let entries = self.entries(node, parent);
+        self.devices[first..].iter_mut().for_each(|template| template.device.grants.extend(&grants));
+        Some(entries)
     }
 
     /// Entries in a list, or one alone. What cannot be read is left out, with a mistake.

@@ -49,6 +49,7 @@ fn plan(names: &[&str]) -> Plan {
         warnings: Vec::new(),
         estimate: None,
         package: None,
+        sandbox: Default::default(),
     };
     Plan { header, tasks: Arc::new(names.iter().enumerate().map(task).collect()), efforts: Default::default() }
 }
@@ -78,6 +79,7 @@ fn record(plan: &Plan, task: usize, bytes: u64) -> Record {
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,
+        sandbox: None,
     };
     records(&plan.header, task, &rendered, 1).remove(0)
 }
@@ -117,6 +119,7 @@ fn a_file_in_quarantine_is_recorded_by_the_path_that_it_was_to_have() {
         warnings: Vec::new(),
         timings: Timings::default(),
         strict: None,
+        sandbox: None,
     };
     let quarantined = records(&plan.header, task, &rendered, 1).remove(0);
     assert_eq!(quarantined.path, "b/a.wav");

@@ -40,6 +40,7 @@ fn plan(count: u32) -> Plan {
         warnings: Vec::new(),
         estimate: Some(estimate),
         package: None,
+        sandbox: Default::default(),
     };
     Plan { header, tasks: Arc::new(tasks.into_iter().collect()), efforts }
 }
