@@ -109,6 +109,14 @@ struct Index {
     chunks: Vec<Chunk>,
 }
 
+impl Index {
+    /// Whether another plan has the same tasks; probing may have found other costs since.
+    fn does_the_same(&self, other: &Index) -> bool {
+        let tasks = |chunk: &Chunk| (chunk.blake3.clone(), chunk.tasks);
+        self.header == other.header && self.chunks.iter().map(tasks).eq(other.chunks.iter().map(tasks))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Chunk {
     /// Its path below the folder.
@@ -131,13 +139,16 @@ pub struct Part {
 
 impl PlanFolder {
     /// Writes a plan as a folder, whole or not at all. `device_seconds` gives what each of its estimate's devices takes for a
-    /// second of audio. The same plan may stand there already.
+    /// second of audio. The same plan may stand there already; it stays then, with the costs that were known when it was made.
     pub fn write(path: &Path, plan: &Plan, device_seconds: &[f64]) -> Result<PlanFolder, FolderError> {
         let partial = partial_path(path);
         let made = wrap("write", &partial, make(&partial, plan, device_seconds))?;
-        let place = || -> Result<(), FolderError> {
+        let place = || -> Result<PlanFolder, FolderError> {
             match PlanFolder::open(path) {
-                Ok(stands) if stands.index == made => return wrap("remove", &partial, fs::remove_dir_all(&partial)),
+                Ok(stands) if stands.index.does_the_same(&made) => {
+                    wrap("remove", &partial, fs::remove_dir_all(&partial))?;
+                    return Ok(stands);
+                }
                 Ok(_) => return Err(FolderError::Taken(path.to_owned())),
                 // An empty folder gives way.
                 Err(_) => {}
@@ -148,14 +159,13 @@ impl PlanFolder {
                 {
                     Err(FolderError::Taken(path.to_owned()))
                 }
-                named => wrap("make", path, named),
+                named => wrap("make", path, named).map(|()| PlanFolder { path: path.to_owned(), index: made }),
             }
         };
         place().inspect_err(|_| {
             // The error at hand says more than that this failed too.
             let _ = fs::remove_dir_all(&partial);
-        })?;
-        Ok(PlanFolder { path: path.to_owned(), index: made })
+        })
     }
 
     /// Whether a path is that of a plan folder.

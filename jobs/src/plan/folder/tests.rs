@@ -87,8 +87,11 @@ fn parts_cost_about_the_same() {
 fn the_same_plan_may_stand_there_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("p");
-    PlanFolder::write(&path, &plan(100), &[]).unwrap();
-    PlanFolder::write(&path, &plan(100), &[]).unwrap();
+    let first = PlanFolder::write(&path, &plan(100), &[]).unwrap();
+    // What is known of its costs may have changed since.
+    let costly = Plan { efforts: Efforts::default(), ..plan(100) };
+    assert_eq!(PlanFolder::write(&path, &costly, &[]).unwrap().index, first.index);
+    assert_eq!(PlanFolder::open(&path).unwrap().index, first.index);
     let refused = PlanFolder::write(&path, &plan(101), &[]).unwrap_err();
     assert!(matches!(refused, FolderError::Taken(_)), "{refused}");
     assert_eq!(PlanFolder::open(&path).unwrap().header().tasks, 100);
