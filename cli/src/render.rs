@@ -47,7 +47,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let first = left(&plan, all.clone(), &Known::read(&plan, false)?)?;
     // What stands is looked at again under the lock: another run may just have ended.
     let lock =
-        if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::input)?) } else { None };
+        if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::not_begun)?) } else { None };
     let mut known = Known::read(&plan, lock.is_some())?;
     known.sweep()?;
     let left = left(&plan, all, &known)?;
@@ -85,7 +85,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     };
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();
-    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
+    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::not_begun)?;
     known.read_again()?;
     match known.write(&mut verdicts) {
         Ok(manifest) => show.end(&summary, kept, Some(&manifest)),

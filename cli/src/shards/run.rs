@@ -107,7 +107,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     let workers = workers::count(arguments.workers).min(left.len());
     let mut show = Show::new(&left, arguments.json, workers);
     let what = shard.to_string().replace('/', "-of-");
-    let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::input)?;
+    let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::not_begun)?;
     let run = Run {
         tasks: left,
         workers,
@@ -116,7 +116,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         state: own,
     };
     crate::interrupt::leave_to_the_farm();
-    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
+    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::not_begun)?;
     if let Err(trouble) = manifest::write_index(&summary.journal, &plan.header.output_root) {
         eprintln!("warning: {}; the journal itself is read instead", trouble.words);
     }
