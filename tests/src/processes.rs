@@ -62,6 +62,12 @@ impl Drop for Marker {
     }
 }
 
+/// Worker processes that render into an output folder, and what they have started. Those that look at plugins while a
+/// job is planned are not among them.
+pub fn workers_of(out: &Path) -> Vec<u32> {
+    alive_with(&format!("{}/.tonemill/scratch/", out.display()))
+}
+
 /// Waits for the end of a command that ends by itself.
 ///
 /// # Panics

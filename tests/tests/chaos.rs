@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tonemill_tests::{FixtureJob, Marker, Place, Random, Tree, Watcher, fixture_tone, journals};
+use tonemill_tests::{FixtureJob, Marker, Place, Random, Tree, Watcher, fixture_tone, journals, workers_of};
 
 /// Workers at once.
 const WORKERS: usize = 2;
@@ -118,7 +118,7 @@ fn chaos(scale: &Scale) -> String {
                 break None;
             }
             if started.elapsed() > next {
-                let workers: Vec<u32> = marker.alive().into_iter().filter(|pid| *pid != farm.id()).collect();
+                let workers = workers_of(&out);
                 if let Some(worker) = random.one_of(&workers) {
                     Marker::signal(*worker, Signal::KILL);
                     figures.worker_kills += 1;

@@ -6,7 +6,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tonemill_tests::{FixtureJob, Marker, Place, Random, Tree, Watcher, end_of, files_below, journals, wait_for_mark};
+use tonemill_tests::{
+    FixtureJob, Marker, Place, Random, Tree, Watcher, end_of, files_below, journals, wait_for_mark, workers_of,
+};
 
 /// Workers at once.
 const WORKERS: usize = 2;
@@ -53,7 +55,7 @@ fn a_loop_of_kills_ends_with_the_tree_of_an_undisturbed_run_and_renders_only_wha
         let mut farm = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(20 + random.below(700)));
         let victim = [Victim::Worker, Victim::Farm, Victim::All][random.below(3) as usize];
-        let workers: Vec<u32> = marker.alive().into_iter().filter(|pid| *pid != farm.id()).collect();
+        let workers = workers_of(&out);
         match victim {
             Victim::Worker => {
                 if let Some(worker) = random.one_of(&workers) {
