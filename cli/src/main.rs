@@ -82,6 +82,15 @@ impl Trouble {
         Trouble { words, status: Status::Interrupted }
     }
 
+    /// A run that could not begin. For want of room, it is only interrupted.
+    pub(crate) fn not_begun(error: farm::FarmError) -> Trouble {
+        if error.is_want_of_room() {
+            Trouble::interrupted(format!("{error}. Make room, then run the same command again"))
+        } else {
+            Trouble::input(error)
+        }
+    }
+
     /// What the system refused.
     pub(crate) fn system(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Trouble {
         Trouble::input(format!("{what}: {error}"))

@@ -156,9 +156,8 @@ impl<'a> Known<'a> {
     fn overlay(&mut self, index: Index) {
         for entry in index.entries {
             self.ledger.begin(entry.name);
-            let other = self.ledger.get(entry.name).filter(|other| {
-                other.at.file != lines::MANIFEST && other.key == entry.key && other.content != entry.content
-            });
+            let other =
+                self.ledger.get(entry.name).filter(|other| other.key == entry.key && other.content != entry.content);
             if let Some(other) = other {
                 self.differing.push(entry.name);
                 if self.lines.holds(other, self.folder) {

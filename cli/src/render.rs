@@ -52,7 +52,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     verdicts.enforce(arguments.strict)?;
     // What stands is looked at again under the lock: another run may just have ended.
     let lock =
-        if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::input)?) } else { None };
+        if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::not_begun)?) } else { None };
     let mut known = Known::read(&plan, lock.is_some())?;
     known.sweep()?;
     let left = left(&plan, all, &known)?;
@@ -84,7 +84,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let run = Run { tasks: left, workers, command, limits: workers::limits(&arguments.process), state };
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();
-    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
+    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::not_begun)?;
     known.read_again()?;
     match known.write(&mut verdicts) {
         Ok(manifest) => show.end(&summary, kept, Some(&manifest)),

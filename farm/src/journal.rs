@@ -387,8 +387,10 @@ impl Writer {
                 Ok(file) => {
                     let mut writer = Writer::begin(path.clone(), file)?;
                     let begun = Entry::Begun { run: writer.run.clone(), host: host(), pid: std::process::id() };
-                    let problem = |problem| JournalError::File { path, source: io::Error::other(problem) };
-                    return writer.append(&begun).map(|()| writer).map_err(problem);
+                    return match writer.put(&begun) {
+                        Ok(()) => Ok(writer),
+                        Err(source) => Err(JournalError::File { path, source }),
+                    };
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
                 Err(source) => return Err(JournalError::File { path, source }),
@@ -429,9 +431,12 @@ impl Writer {
         if let Some(problem) = self.problem() {
             return Err(problem);
         }
+        self.put(entry).map_err(|error| self.fail(format!("{}: {error}", self.path.display())))
+    }
+
+    fn put(&mut self, entry: &Entry) -> io::Result<()> {
         let body = Body { version: JOURNAL_VERSION, seq: self.seq, entry };
-        let body = serde_json::to_string(&body).map_err(|error| self.fail(error.to_string()))?;
-        let line = seal(&body);
+        let line = seal(&serde_json::to_string(&body)?);
         failpoint::reach("journal.line.before");
         // One call, and no second one for a rest: a line that does not fit is taken back whole.
         let written = match self.file.write(line.as_bytes()) {
@@ -440,11 +445,13 @@ impl Writer {
             Err(error) => Err(error),
         };
         if let Err(error) = written {
-            let mut words = format!("{}: {error}", self.path.display());
-            if let Err(second) = self.file.set_len(self.length) {
-                words = format!("{words}; its last line could not be taken back: {second}");
-            }
-            return Err(self.fail(words));
+            return Err(match self.file.set_len(self.length) {
+                Ok(()) => error,
+                Err(second) => {
+                    let words = format!("{error}; its last line could not be taken back: {second}");
+                    io::Error::new(error.kind(), words)
+                }
+            });
         }
         failpoint::reach("journal.line.after");
         self.length += line.len() as u64;

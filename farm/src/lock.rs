@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -43,25 +44,39 @@ impl Lock {
         let path = state.join("lock");
         let wrap = |source: io::Error| LockError::File { path: path.clone(), source };
         let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = open().map_err(wrap)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(wrap)?;
-                let holder = match holder.trim() {
-                    "" => "unknown".to_owned(),
-                    known => known.to_owned(),
-                };
-                return Err(LockError::Held { path, holder });
+        let mut file = loop {
+            let mut file = open().map_err(wrap)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                // Whoever held it a moment ago may have removed the whole folder: then this is nobody's lock.
+                Ok(()) if is_at(&file, &path).map_err(wrap)? => break file,
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    let mut holder = String::new();
+                    file.read_to_string(&mut holder).map_err(wrap)?;
+                    let holder = match holder.trim() {
+                        "" => "unknown".to_owned(),
+                        known => known.to_owned(),
+                    };
+                    return Err(LockError::Held { path, holder });
+                }
+                Err(error) => return Err(wrap(error.into())),
             }
-            Err(error) => return Err(wrap(error.into())),
-        }
+        };
         file.set_len(0).map_err(wrap)?;
         file.rewind().map_err(wrap)?;
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
         writeln!(file, "{} on {machine}", std::process::id()).map_err(wrap)?;
         Ok(Lock { file })
+    }
+}
+
+/// Whether an open file is the one at a path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -95,6 +110,18 @@ mod tests {
         drop(first);
         Lock::take(folder.path()).unwrap();
         drop(shared);
+    }
+
+    #[test]
+    fn an_open_file_that_was_removed_is_not_at_its_path_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let file = File::create(&path).unwrap();
+        assert!(is_at(&file, &path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap());
+        File::create(&path).unwrap();
+        assert!(!is_at(&file, &path).unwrap(), "another file of the same name");
     }
 
     #[test]

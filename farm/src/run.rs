@@ -66,6 +66,19 @@ pub enum FarmError {
     Runtime(#[source] io::Error),
 }
 
+impl FarmError {
+    /// Whether the disk had no room, so that the same run may begin once there is some.
+    pub fn is_want_of_room(&self) -> bool {
+        let source = match self {
+            FarmError::State { source, .. }
+            | FarmError::Lock(LockError::File { source, .. })
+            | FarmError::Journal(JournalError::File { source, .. }) => source,
+            FarmError::Lock(_) | FarmError::Journal(_) | FarmError::Runtime(_) => return false,
+        };
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+}
+
 /// Renders all tasks, and returns when no worker process is left. `on_event` is called on this thread, in order, and
 /// should return soon.
 ///

@@ -45,11 +45,14 @@ pub fn begin(state: &Path, what: &str) -> Result<(PathBuf, Lock), FarmError> {
     Err(wrap(&runs)(last.unwrap_or_else(|| io::ErrorKind::AlreadyExists.into())))
 }
 
-/// Takes a folder that was just made. Whoever looks whether its run is over may have it for a moment.
+/// Takes a folder that was just made. Whoever looks whether its run is over may have it for a moment, and may even remove
+/// it as that of a run that left nothing.
 fn hold(path: &Path) -> Result<Lock, FarmError> {
     for _ in 0..MOST_WAITS {
         match lock(path) {
             Err(FarmError::Lock(LockError::Held { .. })) => std::thread::sleep(WAIT),
+            Err(FarmError::Lock(LockError::File { source, .. }) | FarmError::State { source, .. })
+                if source.kind() == io::ErrorKind::NotFound => {}
             taken => return taken,
         }
     }

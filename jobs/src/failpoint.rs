@@ -1,9 +1,10 @@
-//! Places where a test may have a process stop for good: before and after each step that brings something to the disk.
+//! Places where a test may have a process stop: before and after each step that brings something to the disk.
 //!
 //! `TONEMILL_FAILPOINT` names one as `POINT=WHO:COUNT`, such as `rename.before=worker:3`: the third time that a process
 //! comes by the point, it makes the file that `TONEMILL_FAILPOINT_MARK` names, with its process id in it, and goes no
-//! further, as if the machine had stopped there. The test kills whom it likes then. `WHO` is `worker` or `farm`, the
-//! process that supervises. Where the file stands already nothing stops, so that a run is stopped once.
+//! further until somebody removes that. The test kills whom it likes then, or has others work meanwhile. `WHO` is `worker`
+//! or `farm`, the process that supervises. Where the file stands already nothing stops, so that one process of a run is
+//! stopped, and once.
 //!
 //! Only builds with debug assertions have them. A release build reads neither variable.
 
@@ -31,6 +32,7 @@ mod armed {
     use std::path::PathBuf;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::time::Duration;
 
     /// Set in every worker: see `farm::PARENT_VARIABLE`, which this crate lies below.
     const PARENT: &str = "TONEMILL_PARENT";
@@ -49,13 +51,13 @@ mod armed {
         static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
         let Some(armed) = ARMED.get_or_init(read) else { return };
         let is_worker = std::env::var_os(PARENT).is_some();
-        if armed.point != point || armed.is_worker != is_worker || PASSED.fetch_add(1, Relaxed) + 1 < armed.count {
+        if armed.point != point || armed.is_worker != is_worker || PASSED.fetch_add(1, Relaxed) + 1 != armed.count {
             return;
         }
         let Ok(mut mark) = File::create_new(&armed.mark) else { return };
         writeln!(mark, "{}", std::process::id()).expect("the mark of a failpoint can be written");
-        loop {
-            std::thread::park();
+        while armed.mark.exists() {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

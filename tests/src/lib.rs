@@ -12,7 +12,7 @@ mod tree;
 mod watcher;
 
 pub use disk::Disk;
-pub use processes::{Marker, alive_with, end_of};
+pub use processes::{Marker, alive_with, end_of, wait_for_mark, workers_of};
 pub use random::Random;
 pub use tones::{FixtureJob, fixture_tone};
 pub use tree::Tree;

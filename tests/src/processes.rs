@@ -1,5 +1,6 @@
 //! Processes that a test has started, themselves or through others: found, signalled, waited for.
 
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,12 @@ impl Drop for Marker {
     }
 }
 
+/// Worker processes that render into an output folder, and what they have started. Those that look at plugins while a
+/// job is planned are not among them.
+pub fn workers_of(out: &Path) -> Vec<u32> {
+    alive_with(&format!("{}/.tonemill/scratch/", out.display()))
+}
+
 /// Waits for the end of a command that ends by itself.
 ///
 /// # Panics
@@ -73,6 +80,24 @@ pub fn end_of(child: &mut Child) -> ExitStatus {
         }
         assert!(started.elapsed() < GUARD, "the command does not end");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until a process has stopped at a failpoint and left its mark. Gives its id.
+///
+/// # Panics
+/// If the command that was started with the failpoint ends and nobody came by.
+pub fn wait_for_mark(mark: &Path, command: &mut Child) -> u32 {
+    let started = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(mark).unwrap_or_default();
+        if let Some(pid) = text.strip_suffix('\n') {
+            return pid.parse().expect("a mark holds a process id");
+        }
+        let ended = command.try_wait().expect("a child can be waited for");
+        assert!(ended.is_none() || mark.exists(), "nobody came by the failpoint: {ended:?}");
+        assert!(started.elapsed() < GUARD, "nobody comes by the failpoint");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

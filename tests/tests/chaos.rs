@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tonemill_tests::{FixtureJob, Marker, Place, Random, Tree, Watcher, fixture_tone, journals};
+use tonemill_tests::{FixtureJob, Marker, Place, Random, Tree, Watcher, fixture_tone, journals, workers_of};
 
 /// Workers at once.
 const WORKERS: usize = 2;
@@ -14,6 +14,8 @@ const WORKERS: usize = 2;
 /// How much of it there is.
 struct Scale {
     takes: usize,
+    /// Frames of each.
+    frames: usize,
     /// Tones that behave.
     healthy: usize,
     /// Tones that strike, in turn by crash, abort, leaving, hanging and overflow of the stack.
@@ -35,7 +37,7 @@ impl Scale {
     }
 
     fn job(&self) -> FixtureJob {
-        let mut job = FixtureJob::of_gains(self.takes, 4800, self.healthy);
+        let mut job = FixtureJob::of_gains(self.takes, self.frames, self.healthy);
         let kinds = ["Crash", "Abort", "Exit", "Hang", "Overflow"];
         for n in 0..self.fitful {
             let more = format!(", params: {{ Kind: {}, Number: {n}, Times: {} }}", kinds[n % 5], self.times);
@@ -116,7 +118,7 @@ fn chaos(scale: &Scale) -> String {
                 break None;
             }
             if started.elapsed() > next {
-                let workers: Vec<u32> = marker.alive().into_iter().filter(|pid| *pid != farm.id()).collect();
+                let workers = workers_of(&out);
                 if let Some(worker) = random.one_of(&workers) {
                     Marker::signal(*worker, Signal::KILL);
                     figures.worker_kills += 1;
@@ -191,15 +193,30 @@ fn report(scale: &Scale, figures: &Figures, count: &journals::Count, tree: &Tree
 
 #[test]
 fn a_few_hundred_tasks_in_chaos_give_the_tree_of_an_undisturbed_run() {
-    let scale = Scale { takes: 12, healthy: 10, fitful: 5, times: 1, farm_kills: 3, worker_kills_every: (300, 900) };
+    let scale = Scale {
+        takes: 12,
+        frames: 48_000,
+        healthy: 10,
+        fitful: 5,
+        times: 1,
+        farm_kills: 3,
+        worker_kills_every: (300, 900),
+    };
     println!("{}", chaos(&scale));
 }
 
 #[test]
 #[ignore = "takes minutes; scripts/chaos runs it"]
 fn ten_thousand_tasks_in_chaos_give_the_tree_of_an_undisturbed_run() {
-    let scale =
-        Scale { takes: 100, healthy: 64, fitful: 30, times: 2, farm_kills: 20, worker_kills_every: (1000, 4000) };
+    let scale = Scale {
+        takes: 100,
+        frames: 9600,
+        healthy: 64,
+        fitful: 30,
+        times: 2,
+        farm_kills: 20,
+        worker_kills_every: (1000, 4000),
+    };
     assert_eq!(scale.tasks(), 10_000);
     let table = chaos(&scale);
     match std::env::var_os("TONEMILL_CHAOS_REPORT") {

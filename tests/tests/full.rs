@@ -52,20 +52,26 @@ fn a_disk_that_is_full_at_any_moment_stops_the_run_and_more_room_completes_it() 
 fn a_journal_that_has_no_room_stops_the_run_and_more_room_completes_it() {
     let job = FixtureJob::of_gains(20, 2400, 3);
     let clean = undisturbed(&job);
-    let place = Place::new();
-    job.write(&place);
-    // Lock, journal, logs and scratch have this disk to themselves; there is room for files.
-    let Some(disk) = Disk::new(place.path("out/.tonemill"), "96k") else { return };
-    let ran = place.run(&["render", "job.yaml", "--workers", "2"]);
-    assert_eq!(ran.status, Some(75), "{}", ran.err);
-    ran.says(&["Stopped early: ", "No space left on device"]);
-    let tree = Tree::of(&place.path("out"));
-    assert!(tree.len() < clean.len(), "{} files", tree.len());
-    tree.expect_part_of(&clean);
-    expect_no_blame(&place, "a full journal");
-    disk.resize("10m");
-    place.run(&["render", "job.yaml", "--workers", "2"]).expect(0);
-    let tree = Tree::of(&place.path("out"));
-    tree.expect_same(&clean);
-    tree.expect_manifest(&place.path("out"));
+    for kilobytes in [24, 40, 64] {
+        let place = Place::new();
+        job.write(&place);
+        // Lock, journal, logs and scratch have this disk to themselves; there is room for files.
+        let Some(disk) = Disk::new(place.path("out/.tonemill"), &format!("{kilobytes}k")) else { return };
+        let out = place.path("out");
+        let ran = place.run(&["render", "job.yaml", "--workers", "2"]);
+        assert_eq!(ran.status, Some(75), "{kilobytes} KiB: {}", ran.err);
+        ran.says(&["Stopped early: the journal cannot be written: "]);
+        let tree = Tree::of(&out);
+        assert!(tree.len() < clean.len(), "{kilobytes} KiB: {} files", tree.len());
+        tree.expect_part_of(&clean);
+        expect_no_blame(&place, &format!("{kilobytes} KiB"));
+        // No room is no mistake in the job, also where not even a journal can be begun.
+        let again = place.run(&["render", "job.yaml", "--workers", "2"]);
+        assert_eq!(again.status, Some(75), "{kilobytes} KiB, again: {}", again.err);
+        disk.resize("10m");
+        place.run(&["render", "job.yaml", "--workers", "2"]).expect(0);
+        let tree = Tree::of(&out);
+        tree.expect_same(&clean);
+        tree.expect_manifest(&out);
+    }
 }

@@ -6,7 +6,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tonemill_tests::{FixtureJob, Marker, Place, Random, Tree, Watcher, end_of, files_below, journals};
+use tonemill_tests::{
+    FixtureJob, Marker, Place, Random, Tree, Watcher, end_of, files_below, journals, wait_for_mark, workers_of,
+};
 
 /// Workers at once.
 const WORKERS: usize = 2;
@@ -53,7 +55,7 @@ fn a_loop_of_kills_ends_with_the_tree_of_an_undisturbed_run_and_renders_only_wha
         let mut farm = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(20 + random.below(700)));
         let victim = [Victim::Worker, Victim::Farm, Victim::All][random.below(3) as usize];
-        let workers: Vec<u32> = marker.alive().into_iter().filter(|pid| *pid != farm.id()).collect();
+        let workers = workers_of(&out);
         match victim {
             Victim::Worker => {
                 if let Some(worker) = random.one_of(&workers) {
@@ -73,6 +75,7 @@ fn a_loop_of_kills_ends_with_the_tree_of_an_undisturbed_run_and_renders_only_wha
             }
             Victim::All => {
                 killed_farms += 1;
+                killed_workers += workers.len();
                 workers.iter().chain([&farm.id()]).for_each(|pid| Marker::signal(*pid, Signal::KILL));
             }
         }
@@ -152,14 +155,7 @@ fn run_and_kill_at(place: &Place, (point, who, count): (&str, &str, u32), victim
     command.env("TONEMILL_FAILPOINT", format!("{point}={who}:{count}")).env("TONEMILL_FAILPOINT_MARK", &mark);
     marker.put_on(&mut command);
     let mut farm = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let stopped: u32 = loop {
-        if let Some(pid) = std::fs::read_to_string(&mark).ok().and_then(|text| text.strip_suffix('\n')?.parse().ok()) {
-            break pid;
-        }
-        let ended = farm.try_wait().unwrap();
-        assert!(ended.is_none() || mark.exists(), "{who} at {point}: nobody came by");
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let stopped = wait_for_mark(&mark, &mut farm);
     assert_eq!(stopped == farm.id(), who == "farm");
     Marker::signal(if victim == "worker" { stopped } else { farm.id() }, Signal::KILL);
     let status = end_of(&mut farm);

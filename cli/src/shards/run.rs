@@ -116,7 +116,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     let mut programs = workers::command(&arguments.process)?;
     sandbox::open_plan(&mut programs, &plan.header);
     let what = shard.to_string().replace('/', "-of-");
-    let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::input)?;
+    let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::not_begun)?;
     let run = Run {
         tasks: left,
         workers,
@@ -125,7 +125,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         state: own,
     };
     crate::interrupt::leave_to_the_farm();
-    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::input)?;
+    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::not_begun)?;
     if let Err(trouble) = manifest::write_index(&summary.journal, &plan.header.output_root) {
         eprintln!("warning: {}; the journal itself is read instead", trouble.words);
     }
