@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use jobs::message::ToWorker;
 use jobs::sandbox::{Confinement, Grants};
 use jobs::task::Task;
-use presets::{DeviceKind, DeviceSetup};
 
 use crate::command::WorkerCommand;
 
@@ -36,7 +35,7 @@ impl Class {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mixed {
     /// Two of its plugins, each with its program.
-    pub plugins: [(String, PathBuf); 2],
+    pub plugins: [(PathBuf, PathBuf); 2],
 }
 
 impl fmt::Display for Mixed {
@@ -44,9 +43,11 @@ impl fmt::Display for Mixed {
         let [(one, first), (other, second)] = &self.plugins;
         write!(
             f,
-            "{one} is served by the worker {} and {other} by {}, but one process renders a task whole. If one of the two can \
+            "{} is served by the worker {} and {} by {}, but one process renders a task whole. If one of the two can \
              load both, give it for both folders: --worker FOLDER=PATH",
+            one.display(),
             first.display(),
+            other.display(),
             second.display()
         )
     }
@@ -99,35 +100,22 @@ impl Programs {
 
     /// The program that a request asks for.
     pub fn of_request(&self, request: &ToWorker) -> Class {
-        match request {
-            ToWorker::Render { task, .. } => self.of_task(task),
-            ToWorker::Examine { setup, .. } | ToWorker::Capture { setup, .. } | ToWorker::Probe { setup, .. } => {
-                self.of_devices([&**setup])
-            }
-            ToWorker::List { path, .. } | ToWorker::ReadPresets { path } => self.of_file(path),
-            ToWorker::ListBuiltin | ToWorker::Exit => Class::STANDARD,
-        }
+        request.plugin_file().map_or(Class::STANDARD, |plugin| self.of_file(plugin))
     }
 
     /// The program for a task: that of its first plugin.
     pub fn of_task(&self, task: &Task) -> Class {
-        // Without folders there is nothing to choose, and nobody need look.
-        if self.folders.is_empty() { Class::STANDARD } else { self.of_devices(task.render.devices()) }
+        task.render.plugin_files().next().map_or(Class::STANDARD, |plugin| self.of_file(plugin))
     }
 
     /// Fails where a task's plugins ask for different programs.
     pub fn check(&self, task: &Task) -> Result<(), Mixed> {
-        let devices = task.render.devices();
-        let mut plugins = devices.iter().filter_map(|setup| plugin(setup));
+        let mut plugins = task.render.plugin_files();
         let Some(first) = plugins.next() else { return Ok(()) };
-        let class = self.of_file(Path::new(first));
-        match plugins.find(|other| self.of_file(Path::new(other)) != class) {
+        match plugins.find(|other| self.of_file(other) != self.of_file(first)) {
             None => Ok(()),
             Some(other) => {
-                let named = |name: &str| {
-                    let command = self.command(self.of_file(Path::new(name)));
-                    (name.to_owned(), command.program.clone())
-                };
+                let named = |file: &Path| (file.to_owned(), self.command(self.of_file(file)).program.clone());
                 Err(Mixed { plugins: [named(first), named(other)] })
             }
         }
@@ -136,19 +124,6 @@ impl Programs {
     /// Whether there is anything to choose from.
     pub fn differ(&self) -> bool {
         self.commands.len() > 1
-    }
-
-    fn of_devices<'a>(&self, devices: impl IntoIterator<Item = &'a DeviceSetup>) -> Class {
-        let first = devices.into_iter().find_map(plugin);
-        first.map_or(Class::STANDARD, |plugin| self.of_file(Path::new(plugin)))
-    }
-}
-
-/// The file that a device's plugin lies in.
-fn plugin(setup: &DeviceSetup) -> Option<&str> {
-    match setup.device.kind() {
-        DeviceKind::Builtin(_) => None,
-        DeviceKind::Plugin(_, file) => Some(&file.plugin),
     }
 }
 

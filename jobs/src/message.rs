@@ -3,7 +3,7 @@
 //! Each message is a frame: its length as four bytes, little endian, then that many bytes of JSON. The worker speaks
 //! first with [`FromWorker::Ready`]. One request is under way at a time; its answer ends it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use audio::device::{DeviceInfo, Fact, Parameter, Ports, TextSetting};
 use presets::lv2preset::Lv2Preset;
@@ -16,7 +16,7 @@ pub use crate::frame::{FrameBuffer, FrameError, encode_frame, read_frame, write_
 use crate::manifest::Rendered;
 use crate::probe::{Measured, Script};
 use crate::sandbox::Level;
-use crate::task::{AudioSettings, Task};
+use crate::task::{AudioSettings, Task, plugin_file};
 
 /// Longest frame that either side accepts, in bytes.
 pub const MAX_FRAME: u32 = 64 << 20;
@@ -81,6 +81,20 @@ pub enum ToWorker {
     ListBuiltin,
     /// Leave now, with status 0.
     Exit,
+}
+
+impl ToWorker {
+    /// The plugin file that has to be loaded for it first; none where it needs no plugin.
+    pub fn plugin_file(&self) -> Option<&Path> {
+        match self {
+            ToWorker::Render { task, .. } => task.render.plugin_files().next(),
+            ToWorker::Examine { setup, .. } | ToWorker::Capture { setup, .. } | ToWorker::Probe { setup, .. } => {
+                plugin_file(setup)
+            }
+            ToWorker::List { path, .. } | ToWorker::ReadPresets { path } => Some(path.as_path()),
+            ToWorker::ListBuiltin | ToWorker::Exit => None,
+        }
+    }
 }
 
 /// What a worker says.

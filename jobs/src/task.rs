@@ -3,7 +3,7 @@
 mod item;
 mod session;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use audio::SampleRate;
 pub use audio::finish::{Ceiling, CeilingBy, Fade, Finish, Target, Trim};
@@ -14,7 +14,7 @@ pub use item::{
     Annotation, Checks, Facts, FlagPolicy, Gate, Item, MatchBy, NoiseKind, NoiseLevel, Segment, Take, TakeLevel,
     TakeNoise, TimeChange,
 };
-use presets::{DeviceSetup, Link};
+use presets::{DeviceKind, DeviceSetup, Link};
 use serde::{Deserialize, Serialize};
 pub use session::{
     Bus, Controller, Fader, Lane, Master, Moves, PanLaw, Send, SessionRender, Strip, Tempo, Track, TrackSource,
@@ -110,6 +110,19 @@ impl Render {
                 chains.chain([&session.master.chain]).flat_map(|chain| presets::devices(chain)).collect()
             }
         }
+    }
+
+    /// The files that its plugins lie in, device by device; built-in devices have none.
+    pub fn plugin_files(&self) -> impl Iterator<Item = &Path> {
+        self.devices().into_iter().filter_map(plugin_file)
+    }
+}
+
+/// The file that a device's plugin lies in.
+pub(crate) fn plugin_file(setup: &DeviceSetup) -> Option<&Path> {
+    match setup.device.kind() {
+        DeviceKind::Builtin(_) => None,
+        DeviceKind::Plugin(_, file) => Some(Path::new(&file.plugin)),
     }
 }
 

@@ -122,7 +122,7 @@ fn of_folders(new: &[bool], slots: usize) -> Bench {
         let mut value = serde_json::to_value(task(number)).unwrap();
         let plugin = if *new { "/new/a.clap" } else { "/old/a.clap" };
         value["render"]["tone"]["chain"] = json!([{ "device": { "format": "clap", "plugin": plugin, "id": "a" } }]);
-        serde_json::from_value(value).unwrap()
+        serde_json::from_value::<Task>(value).unwrap()
     });
     Bench::of(Supervisor::new(tasks.collect(), slots, Limits::default()).serving(programs))
 }
