@@ -185,11 +185,16 @@ fn grants_of_jobs_and_presets_open_what_they_name_and_nothing_else() {
         "tone.yaml",
         format!("tonemill: 1\nsandbox: {{ read: [\"{samples}\", \"{precious}\"] }}\nchain: [{{ clap: \"{file}\", id: org.tonemill.fixture.intruder }}]\n"),
     );
-    scene.place.write("job.yaml", "tonemill: 1\ninputs: \"di/*.wav\"\ntones: tone.yaml\noutput: { path: \"out/planned.wav\", bits: 32f }\n");
+    scene.place.write(
+        "job.yaml",
+        "tonemill: 1\ninputs: \"di/*.wav\"\ntones: tone.yaml\noutput: { path: \"out/planned.wav\", bits: 32f }\n",
+    );
     scene.run(&["plan", "job.yaml", "-o", "plan.jsonl"], &attempts).expect(0);
     scene.run(&["render", "plan.jsonl"], &attempts).expect(0);
     assert_eq!(scene.heard("out/planned.wav", &attempts), read_only);
-    scene.run(&["apply", "di/take.wav", "out/applied.wav", "--tone", "tone.yaml", "--bits", "32f"], &attempts).expect(0);
+    scene
+        .run(&["apply", "di/take.wav", "out/applied.wav", "--tone", "tone.yaml", "--bits", "32f"], &attempts)
+        .expect(0);
     assert_eq!(scene.heard("out/applied.wav", &attempts), read_only);
 }
 
