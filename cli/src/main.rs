@@ -6,20 +6,26 @@
 
 mod apply;
 mod args;
+mod blame;
 mod cache;
 mod data_set;
 mod estimate;
 mod examine;
+mod failed;
 mod frozen;
 mod interrupt;
+mod last;
 mod manifest;
 mod package;
 mod plugins;
 mod preset;
 mod probe;
 mod render;
+mod render_task;
+mod retry;
 mod scan;
 mod show;
+mod status;
 mod verdicts;
 mod workers;
 
@@ -98,6 +104,9 @@ fn main() -> ExitCode {
         Command::Render(arguments) => render::render(arguments),
         Command::Plan(arguments) => render::plan(arguments),
         Command::Apply(arguments) => apply::apply(arguments),
+        Command::Status(arguments) => status::status(arguments),
+        Command::Retry(arguments) => retry::retry(arguments),
+        Command::RenderTask(arguments) => render_task::render_task(arguments),
         Command::Package(arguments) => package::package(arguments),
         Command::Plugins(command) => plugins::plugins(command),
         Command::Preset(command) => preset::preset(command),

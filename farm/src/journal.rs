@@ -16,15 +16,10 @@ use jobs::manifest::Rendered;
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
+use crate::sealed::{self, Line};
 
 /// The version of the journal's lines.
 pub const JOURNAL_VERSION: u32 = 1;
-
-/// Stands between a line's body and its checksum.
-const SEAL: &str = ",\"checksum\":\"";
-
-/// Hex digits of a checksum.
-const SEAL_DIGITS: usize = 16;
 
 /// One change of state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -166,8 +161,8 @@ pub fn settle(state: &Path) -> Result<(), JournalError> {
 
 impl Journal {
     fn take_in(&mut self, state: &Path, path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
-        for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-            match read_line(line) {
+        for (number, line) in sealed::lines(bytes, JOURNAL_VERSION).enumerate() {
+            match line {
                 Line::Entry(entry) => self.add(state, *entry),
                 Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
                 Line::Damaged => self.damaged.push(Damage { path: path.to_owned(), line: number + 1 }),
@@ -191,43 +186,6 @@ impl Journal {
             Entry::Failed { report } => self.failed.push(report),
         }
     }
-}
-
-enum Line {
-    Entry(Box<Entry>),
-    Newer(u32),
-    Damaged,
-}
-
-fn read_line(line: &[u8]) -> Line {
-    let Some(body) = std::str::from_utf8(line).ok().and_then(unseal) else { return Line::Damaged };
-    #[derive(Deserialize)]
-    struct Version {
-        version: u32,
-    }
-    match serde_json::from_str(&body) {
-        Ok(Version { version: JOURNAL_VERSION }) => {}
-        Ok(Version { version }) => return Line::Newer(version),
-        Err(_) => return Line::Damaged,
-    }
-    serde_json::from_str(&body).map_or(Line::Damaged, Line::Entry)
-}
-
-/// The line that holds `body`, a JSON object, with its checksum as the last member.
-fn seal(body: &str) -> String {
-    let open = body.strip_suffix('}').expect("a journal line is a JSON object");
-    format!("{open}{SEAL}{}\"}}\n", checksum(open))
-}
-
-/// The JSON object in a line, if its checksum holds.
-fn unseal(line: &str) -> Option<String> {
-    let sealed = line.strip_suffix("\"}\n")?;
-    let (open, digits) = sealed.rsplit_once(SEAL)?;
-    (digits == checksum(open)).then(|| format!("{open}}}"))
-}
-
-fn checksum(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex()[..SEAL_DIGITS].to_owned()
 }
 
 /// The journals of a folder with their numbers, in order.
@@ -310,7 +268,7 @@ impl Writer {
         }
         let body = Body { version: JOURNAL_VERSION, seq: self.seq, entry };
         let body = serde_json::to_string(&body).map_err(|error| self.fail(error.to_string()))?;
-        let line = seal(&body);
+        let line = sealed::seal(&body);
         // One call, and no second one for a rest: a line that does not fit is taken back whole.
         let written = match self.file.write(line.as_bytes()) {
             Ok(count) if count == line.len() => Ok(()),

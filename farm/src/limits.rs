@@ -22,7 +22,7 @@ pub struct Limits {
     pub leave: Duration,
     /// After this many requests a worker makes room for a fresh one, since plugins leak. At least 1.
     pub recycle_after: u32,
-    /// This many failed attempts in a row, on at least two different devices, stop the run: the machine is to blame
+    /// This many failed attempts in a row, on at least three different devices, stop the run: the machine is to blame
     /// then. Failures that would repeat anywhere do not count. 0 never stops it.
     pub failures_in_a_row: u32,
 }
@@ -38,7 +38,7 @@ impl Default for Limits {
             drain: Duration::from_secs(30),
             leave: Duration::from_secs(5),
             recycle_after: 64,
-            failures_in_a_row: 0,
+            failures_in_a_row: 20,
         }
     }
 }

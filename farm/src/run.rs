@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jobs::message::{ToWorker, encode_frame};
 use jobs::queue::Queue;
@@ -10,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::blame::{self, Ledger};
 use crate::capture::Capture;
 use crate::command::WorkerCommand;
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
@@ -17,8 +19,9 @@ use crate::journal::{JournalError, Writer};
 use crate::limits::Limits;
 use crate::lock::{Lock, LockError};
 use crate::process::{Happening, Order, Process};
+use crate::reproduce::Reproduce;
 use crate::scratch::{self, Scratch};
-use crate::supervisor::{Action, Event, Remains, Supervisor};
+use crate::supervisor::{Action, Blaming, Event, Remains, Supervisor};
 
 /// The position file's name in a worker's scratch folder.
 pub(crate) const POSITION: &str = "position";
@@ -39,6 +42,10 @@ pub struct Run {
     pub limits: Limits,
     /// The folder for lock, journal, logs and scratch; made if it does not exist.
     pub state: PathBuf,
+    /// What is held against devices when the run begins. What it adds goes to its own state folder.
+    pub ledger: Ledger,
+    /// Which command renders a failed task alone.
+    pub reproduce: Option<Reproduce>,
 }
 
 /// Why a run could not begin.
@@ -97,7 +104,7 @@ pub fn run_holding(run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent))
 
     let (tell, happenings) = mpsc::channel(WAITING);
     let mut doing = Doing {
-        supervisor: Supervisor::new(run.tasks, workers, run.limits),
+        supervisor: Supervisor::new(run.tasks, workers, run.limits).with_blame(blaming(run.ledger, run.reproduce)),
         command: run.command,
         state,
         journal,
@@ -120,6 +127,16 @@ pub fn run_holding(run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent))
         summary.stopped.get_or_insert(StopReason::Journal { problem });
     }
     Ok(summary)
+}
+
+/// What a run has to go by when it blames devices.
+fn blaming(ledger: Ledger, reproduce: Option<Reproduce>) -> Blaming {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let began = u64::try_from(since_1970.as_millis()).expect("it is not the year 500 million");
+    // Runs of several machines may share an output folder.
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let run = format!("{host}-{}-{:x}", std::process::id(), since_1970.as_nanos());
+    Blaming::new(ledger, run, began, reproduce)
 }
 
 /// The folders that a run needs below the state folder; gives its absolute path, since workers get paths below it.
@@ -205,6 +222,10 @@ impl Doing<'_> {
                 None
             }
             Action::Write(entry) => self.journal.append(&entry).err().map(|problem| Event::JournalFailed { problem }),
+            Action::Blame(entry) => {
+                let written = blame::append(&self.state, &entry);
+                written.err().map(|error| Event::JournalFailed { problem: error.to_string() })
+            }
             Action::Tell(event) => {
                 (self.on_event)(&event);
                 None

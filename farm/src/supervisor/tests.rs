@@ -9,6 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::exit::SignalName;
 
+mod blaming;
 mod settling;
 mod stopping;
 
@@ -66,14 +67,19 @@ struct Bench {
     /// What each worker was sent, oldest first.
     sent: BTreeMap<WorkerId, Vec<ToWorker>>,
     entries: Vec<Entry>,
+    held: Vec<crate::blame::Entry>,
     told: Vec<FarmEvent>,
 }
 
 impl Bench {
     fn new(tasks: u32, workers: usize, limits: Limits) -> Bench {
-        let supervisor = Supervisor::new((0..tasks).map(task).collect(), workers, limits);
+        Bench::of(Supervisor::new((0..tasks).map(task).collect(), workers, limits))
+    }
+
+    fn of(supervisor: Supervisor) -> Bench {
         let (alive, sent) = (BTreeMap::new(), BTreeMap::new());
-        let mut bench = Bench { supervisor, now: Time::ZERO, alive, sent, entries: vec![], told: vec![] };
+        let now = Time::ZERO;
+        let mut bench = Bench { supervisor, now, alive, sent, entries: vec![], held: vec![], told: vec![] };
         bench.event(Event::Begin);
         bench
     }
@@ -96,6 +102,7 @@ impl Bench {
                         assert!(!std::mem::replace(killed, true), "{worker:?} is killed twice");
                     }
                     Action::Write(entry) => self.entries.push(*entry),
+                    Action::Blame(entry) => self.held.push(*entry),
                     Action::Tell(event) => self.told.push(event),
                 }
             }
