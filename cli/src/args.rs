@@ -11,7 +11,7 @@ use jobs::sandbox::Wanted;
 use presets::ChannelPolicy;
 use presets::spec::POLICIES;
 
-use crate::shards::{MergeArguments, RunArguments, StatusArguments, VerifyArguments};
+use crate::shards::{MergeArguments, RunArguments, VerifyArguments};
 
 /// Headless audio plugin host and render farm.
 #[derive(Debug, Parser)]
@@ -59,7 +59,7 @@ fn channel_policies() -> impl TypedValueParser<Value = ChannelPolicy> {
 const EXIT_CODES: &str = "\
 Exit status:
    0  everything is done
-  10  finished, but some tasks failed, or the data set could not be made
+  10  finished, but some tasks failed or use a quarantined plugin, or the data set could not be made
   75  interrupted; run the same command again to go on
    2  bad input; nothing was rendered";
 
@@ -73,12 +73,16 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Write the manifest of what all parts of a plan folder have rendered
     Merge(MergeArguments),
-    /// Say which tasks of a plan folder are done, which failed and which are missing
-    Status(StatusArguments),
     /// Decode and hash every file that a plan or an output folder says it has
     Verify(VerifyArguments),
     /// Run one recording through devices or a tone preset
     Apply(ApplyArguments),
+    /// Show what is done of a plan folder or stands in an output folder, what failed, which plugins are quarantined
+    Status(StatusArguments),
+    /// Lift what is held against plugins, so that tasks with them are rendered again
+    Retry(RetryArguments),
+    /// Render one task of a plan alone, beside the output folder, to look into a failure
+    RenderTask(RenderTaskArguments),
     /// Make a data set of what a job has rendered: splits, licences, a card, in a layout that other tools read
     Package(PackageArguments),
     /// Find out what plugins and built-in devices there are and what they offer
@@ -113,6 +117,53 @@ pub(crate) struct RenderArguments {
     /// Refuse devices that were not probed, or that probing has not shown to be deterministic
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) failures: FailureArguments,
+    #[command(flatten)]
+    pub(crate) process: ProcessArguments,
+}
+
+/// When failures are the machine's fault.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FailureArguments {
+    /// Stop, to be run again, when so many attempts in a row have failed on three or more devices: the machine is at fault
+    /// then. 0 never stops
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) max_failures_in_a_row: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// A plan folder, or a job's output folder
+    pub(crate) out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RetryArguments {
+    /// A plan folder, or a job's output folder
+    pub(crate) out: PathBuf,
+    /// Only of this plugin, by name, id, file or the first 8 digits or more of its hash
+    #[arg(long, value_name = "NAME_OR_HASH")]
+    pub(crate) plugin: Option<String>,
+    /// Only with this preset: a tone's name, or a track's or bus's
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderTaskArguments {
+    /// A plan (.jsonl) and the number of one of its tasks
+    #[arg(value_name = "PLAN#N")]
+    pub(crate) task: String,
+    /// Render in this very process rather than in a worker, so that a debugger sees it
+    #[arg(long)]
+    pub(crate) in_process: bool,
+    /// Write to this file, or below this folder [default: a folder beside the output folder, named after it and the task]
+    #[arg(long, value_name = "FILE/DIR")]
+    pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }

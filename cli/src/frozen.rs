@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jobs::ENGINE;
 use jobs::hash::Hashes;
+use jobs::plan::folder::PlanFolder;
 use jobs::plan::{Header, Plan};
 use jobs::task::Task;
 
@@ -17,13 +18,17 @@ pub(crate) fn is_plan(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
 }
 
-/// Reads a plan, whose files must be what they were when it was made.
-pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
+/// Reads a plan, made by this very build.
+pub(crate) fn open(path: &Path) -> Result<Plan, Trouble> {
+    if PlanFolder::is_at(path) {
+        let plan = PlanFolder::open(path).and_then(|folder| folder.whole()).map_err(Trouble::input)?;
+        check_engine(&plan.header, path)?;
+        return Ok(plan);
+    }
     let shown = path.display();
     let file = File::open(path).map_err(|error| Trouble::system(format!("cannot read {shown}"), error))?;
     let plan = Plan::read(BufReader::new(file)).map_err(|error| Trouble::input(format!("{shown}: {error}")))?;
     check_engine(&plan.header, path)?;
-    check_sources(plan.tasks.iter(), path)?;
     Ok(plan)
 }
 
@@ -34,6 +39,13 @@ pub(crate) fn check_engine(header: &Header, path: &Path) -> Result<(), Trouble> 
     }
     let (shown, engine) = (path.display(), &header.engine);
     Err(Trouble::input(format!("{shown} was made by {engine}, and this is {ENGINE}. Make the plan anew")))
+}
+
+/// Reads a plan, whose files must be what they were when it was made.
+pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
+    let plan = open(path)?;
+    check_sources(plan.tasks.iter(), path)?;
+    Ok(plan)
 }
 
 /// Fails where a file that these tasks of a plan need is not what it was when the plan was made.

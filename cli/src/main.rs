@@ -6,22 +6,28 @@
 
 mod apply;
 mod args;
+mod blame;
 mod cache;
 mod data_set;
 mod estimate;
 mod examine;
+mod failed;
 mod frozen;
 mod interrupt;
+mod last;
 mod manifest;
 mod package;
 mod plugins;
 mod preset;
 mod probe;
 mod render;
+mod render_task;
+mod retry;
 mod sandbox;
 mod scan;
 mod shards;
 mod show;
+mod status;
 mod verdicts;
 mod workers;
 
@@ -110,9 +116,11 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => render::plan(arguments),
         Command::Run(arguments) => shards::run(arguments),
         Command::Merge(arguments) => shards::merge(arguments),
-        Command::Status(arguments) => shards::status(arguments),
         Command::Verify(arguments) => shards::verify(arguments),
         Command::Apply(arguments) => apply::apply(arguments),
+        Command::Status(arguments) => status::status(arguments),
+        Command::Retry(arguments) => retry::retry(arguments),
+        Command::RenderTask(arguments) => render_task::render_task(arguments),
         Command::Package(arguments) => package::package(arguments),
         Command::Plugins(command) => plugins::plugins(command),
         Command::Preset(command) => preset::preset(command),

@@ -230,16 +230,29 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Moves the logs of a run that is over among those of its output, and removes its folder.
+/// Removes the folder of a run that is over. What it holds against plugins goes to its output's; logs, which reports name, stay
+/// where they are.
 fn retire(run: &Path, state: &Path) -> io::Result<()> {
-    let logs = run.join("logs");
-    let name = run.file_name().unwrap_or_default();
-    let empty = std::fs::read_dir(&logs).map_or(true, |mut entries| entries.next().is_none());
-    if !empty {
-        std::fs::create_dir_all(state.join("logs"))?;
-        std::fs::rename(&logs, state.join("logs").join(name))?;
+    farm::blame::take_over(run, state)?;
+    let missing_is_fine = |result: io::Result<()>| match result {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    missing_is_fine(std::fs::remove_dir_all(run.join("scratch")))?;
+    for entry in std::fs::read_dir(run)? {
+        let path = entry?.path();
+        if path.is_file() {
+            std::fs::remove_file(path)?;
+        }
     }
-    std::fs::remove_dir_all(run)
+    // Logs may be left, and then the folder stays with them alone.
+    for folder in [run.join("logs"), run.to_owned()] {
+        match std::fs::remove_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            other => missing_is_fine(other)?,
+        }
+    }
+    Ok(())
 }
 
 /// Writes the index of a run's journal beside it: nobody has to read it line by line again.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use farm::{Run, StopReason, Summary};
+use farm::{FarmEvent, Limits, Run, StopReason, Summary};
 use jobs::ledger::Name;
 use jobs::plan::{Options, Outline, Plan};
 use jobs::quarantine::{OutputRoot, STATE};
@@ -16,10 +16,13 @@ use jobs::queue::{Left, Queue};
 use jobs::resume::{self, Decision, Disk};
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
+use crate::blame;
 use crate::data_set::{self, Wanted};
 use crate::estimate::Outlook;
 use crate::examine::InWorker;
+use crate::failed::FailedPlans;
 use crate::frozen;
+use crate::last::LastRun;
 use crate::manifest::Known;
 use crate::sandbox;
 use crate::show::{self, Show};
@@ -76,15 +79,37 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         }
         outlook.warn_of_room(&plan.header.output_root, standing(&plan, &left, &known));
     }
+    let held = blame::read(blame::states(&plan.header.output_root)?)?;
     let to_do = left.len();
     let workers = workers.min(to_do);
     let mut command = workers::command(&arguments.process)?;
     sandbox::open_plan(&mut command, &plan.header);
     let mut show = Show::new(&left, arguments.json, workers);
-    let run = Run { tasks: left, workers, command, limits: workers::limits(&arguments.process), state };
+    let mut failed = FailedPlans::of(&plan, &state);
+    let run = Run {
+        tasks: left,
+        workers,
+        command,
+        limits: Limits {
+            failures_in_a_row: arguments.failures.max_failures_in_a_row,
+            ..workers::limits(&arguments.process)
+        },
+        state: state.clone(),
+        ledger: held.ledger,
+        reproduce: Some(failed.reproduce()),
+    };
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();
-    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::not_begun)?;
+    let mut tell = |event: &FarmEvent| {
+        // What a report names is there when the report is told.
+        let warning = failed.event(event).map(|text| FarmEvent::Warning { text });
+        show.event(event);
+        warning.iter().for_each(|warning| show.event(warning));
+    };
+    let summary = farm::run_holding(run, &lock, &mut tell).map_err(Trouble::not_begun)?;
+    if let Err(error) = LastRun::now(&plan.header.job, kept, to_do, &summary).write(&state) {
+        eprintln!("warning: `tonemill status` will not know of this run: {error}");
+    }
     known.read_again()?;
     match known.write(&mut verdicts) {
         Ok(manifest) => show.end(&summary, kept, Some(&manifest)),
@@ -140,9 +165,12 @@ pub(crate) fn left(plan: &Plan, range: Range<usize>, known: &Known<'_>) -> Resul
 /// What a run's end means for the command's.
 pub(crate) fn status(summary: &Summary) -> Status {
     match summary.stopped {
-        Some(StopReason::Asked | StopReason::TimeAlmostUp | StopReason::Hurried) => Status::Interrupted,
+        // Another machine may do what failed on this one.
+        Some(
+            StopReason::Asked | StopReason::TimeAlmostUp | StopReason::Hurried | StopReason::FailuresInARow { .. },
+        ) => Status::Interrupted,
         Some(_) if summary.remaining > 0 || summary.failed.is_empty() => Status::Interrupted,
-        _ if !summary.failed.is_empty() => Status::SomeFailed,
+        _ if !summary.failed.is_empty() || summary.quarantined > 0 => Status::SomeFailed,
         _ => Status::Done,
     }
 }

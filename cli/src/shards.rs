@@ -5,14 +5,14 @@ mod run;
 mod status;
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jobs::plan::Plan;
 use jobs::plan::folder::PlanFolder;
 
 pub(crate) use merge::{MergeArguments, merge};
 pub(crate) use run::{RunArguments, run};
-pub(crate) use status::{StatusArguments, status};
+pub(crate) use status::status;
 pub(crate) use verify::{VerifyArguments, verify};
 
 use crate::estimate::Outlook;
@@ -24,6 +24,11 @@ pub(crate) fn freeze(plan: &Plan, path: &Path) -> Result<Status, Trouble> {
     let tasks = show::count(plan.tasks.len(), "task");
     eprintln!("Plan: {} ({tasks}, about {:.2} core hours).", path.display(), written.seconds() / 3600.0);
     Ok(Status::Done)
+}
+
+/// The output folder of a plan folder; any other path is one itself.
+pub(crate) fn output_of(path: &Path) -> Result<PathBuf, Trouble> {
+    if PlanFolder::is_at(path) { Ok(open(path)?.header().output_root.clone()) } else { Ok(path.to_owned()) }
 }
 
 /// Opens a plan folder that this build made.

@@ -2,7 +2,7 @@
 
 mod flags;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -42,6 +42,8 @@ pub(crate) struct Show {
     rate: f64,
     /// How far each running task is, in steps.
     running: HashMap<u32, u64>,
+    /// How many tasks were not rendered, by the quarantined plugin that they use.
+    passed: BTreeMap<String, usize>,
 }
 
 impl Show {
@@ -64,6 +66,7 @@ impl Show {
             confined: Confined::default(),
             rate: left.get(0).audio.sample_rate.hz(),
             running: HashMap::new(),
+            passed: BTreeMap::new(),
         }
     }
 
@@ -81,7 +84,7 @@ impl Show {
             FarmEvent::Finished { task, label, attempts, rendered, .. } => {
                 self.finish(*task, label, *attempts, rendered)
             }
-            FarmEvent::AttemptFailed { report } if report.retried => self.line(&format!("{report}; it is tried again")),
+            FarmEvent::AttemptFailed { report } if report.retried => self.line(&report.to_string()),
             FarmEvent::Failed { report } => {
                 self.failed += 1;
                 self.running.remove(&report.task);
@@ -89,10 +92,17 @@ impl Show {
                 for line in &report.mishap.stderr {
                     self.line(&format!("    | {line}"));
                 }
-                if let Some(log) = &report.mishap.log {
-                    self.line(&format!("    log: {}", log.display()));
-                }
             }
+            FarmEvent::Struck { strike } if strike.suspected => self.line(&format!(
+                "suspect: {} ran before task {} ({}), which failed behind it and passed alone",
+                strike.against, strike.task, strike.label
+            )),
+            FarmEvent::Quarantined { standing } => self.line(&format!(
+                "quarantined plugin: {}, after {}; tasks with both are not rendered",
+                standing.against,
+                count(standing.strikes.len(), "strike")
+            )),
+            FarmEvent::PassedOver { against, .. } => *self.passed.entry(against.to_string()).or_default() += 1,
             FarmEvent::Interrupted { task, label } => {
                 self.running.remove(task);
                 self.line(&format!("{label}: broken off"));
@@ -108,7 +118,8 @@ impl Show {
             _ => {}
         }
         if let Some(bar) = &self.bar {
-            let done = (self.finished + self.failed) as u64 * STEPS + self.running.values().sum::<u64>();
+            let passed: usize = self.passed.values().sum();
+            let done = (self.finished + self.failed + passed) as u64 * STEPS + self.running.values().sum::<u64>();
             bar.set_position(done);
             let failed = if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
             bar.set_message(format!("{} of {}{failed}, {}", self.finished, self.tasks, self.rate()));
@@ -173,6 +184,9 @@ impl Show {
         if !summary.failed.is_empty() {
             parts.push(format!("{} failed", summary.failed.len()));
         }
+        if summary.quarantined > 0 {
+            parts.push(format!("{} not rendered because of a quarantined plugin", summary.quarantined));
+        }
         if summary.remaining > 0 {
             parts.push(format!("{} left", summary.remaining));
         }
@@ -187,6 +201,12 @@ impl Show {
                 count(self.workers, "worker"),
                 self.rate(),
             );
+        }
+        if summary.quarantined > 0 {
+            for (against, tasks) in &self.passed {
+                eprintln!("Quarantined plugin: {against}: {}.", count(*tasks, "task"));
+            }
+            eprintln!("`tonemill status` on the output folder says why, `tonemill retry` lifts it.");
         }
         if let Some(words) = self.flagged.words() {
             eprintln!("{words}");

@@ -454,5 +454,5 @@ fn mishap(cause: Cause, watch: &Watch) -> Box<Mishap> {
         _ => (watch.phase, watch.device.clone(), None),
     };
     let retryable = cause.is_retryable();
-    Box::new(Mishap { cause, phase, device, at_seconds, stderr: Vec::new(), log: None, retryable })
+    Box::new(Mishap { cause, phase, device, at_seconds, block: None, stderr: Vec::new(), log: None, retryable })
 }

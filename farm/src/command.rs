@@ -46,6 +46,17 @@ impl WorkerCommand {
         WorkerCommand { program: program.into(), args: Vec::new(), env: Vec::new(), confinement: Confinement::off() }
     }
 
+    /// What a worker's environment has, for a process that renders without a farm, with the folders that it names made in
+    /// `scratch`.
+    pub fn environment_here(scratch: &Path) -> std::io::Result<Vec<(OsString, OsString)>> {
+        for (_, folder) in SCRATCH_FOLDERS {
+            std::fs::create_dir_all(scratch.join(folder))?;
+        }
+        let mut environment = WorkerCommand::new("").environment(scratch, 0);
+        environment.retain(|(variable, _)| variable != PARENT_VARIABLE);
+        Ok(environment)
+    }
+
     /// Everything that is set for a worker with this scratch folder, in order; later ones win.
     pub(crate) fn environment(&self, scratch: &Path, parent: u32) -> Vec<(OsString, OsString)> {
         let mut all: Vec<(OsString, OsString)> = vec![

@@ -7,6 +7,7 @@ use jobs::manifest::Rendered;
 use jobs::message::{Failure, Phase};
 use serde::{Deserialize, Serialize};
 
+use crate::blame::{Accused, Standing, Strike};
 use crate::exit::Exit;
 use crate::report::{Mishap, Report};
 
@@ -101,6 +102,27 @@ pub enum FarmEvent {
         /// Its last attempt.
         report: Box<Report>,
     },
+    /// A failure is held against a device.
+    Struck {
+        /// Everything about it.
+        strike: Box<Strike>,
+    },
+    /// A plugin is quarantined with a preset: tasks that use both are not rendered from here on.
+    Quarantined {
+        /// What is held against it.
+        standing: Box<Standing>,
+    },
+    /// A task is not rendered, because a plugin of it is quarantined.
+    PassedOver {
+        /// The task's number.
+        task: u32,
+        /// The task's label.
+        label: String,
+        /// The task's key.
+        key: String,
+        /// Which plugin, with which preset.
+        against: Box<Accused>,
+    },
     /// An attempt was broken off because the run ends; nothing is said against the task.
     Interrupted {
         /// The task's number.
@@ -183,6 +205,10 @@ impl fmt::Display for StopReason {
             StopReason::FailuresInARow { count, last } => {
                 write!(f, "{count} attempts in a row failed, on different devices, so this machine seems at fault; ")?;
                 write!(f, "the last: {}", last.mishap)?;
+                f.write_str(
+                    ". Nothing of it is held against a plugin. If the plugins are at fault and not the machine, ",
+                )?;
+                f.write_str("give --max-failures-in-a-row 0")?;
             }
             StopReason::Journal { problem } => write!(f, "the journal cannot be written: {problem}")?,
         }
@@ -197,6 +223,9 @@ pub struct Summary {
     pub finished: u32,
     /// The last report of each task that was given up, in the order in which they were.
     pub failed: Vec<Report>,
+    /// Tasks that were not rendered because a plugin of theirs is quarantined.
+    #[serde(default)]
+    pub quarantined: u32,
     /// Tasks that were not begun or broken off; 0 unless the run was stopped.
     pub remaining: u32,
     /// Attempts at all tasks.

@@ -19,15 +19,10 @@ use jobs::task::{RUN_DIGITS, annotation_partial, output_partial};
 use serde::{Deserialize, Serialize};
 
 use crate::report::Report;
+use crate::sealed::{self, Line};
 
 /// The version of the journal's lines.
 pub const JOURNAL_VERSION: u32 = 1;
-
-/// Stands between a line's body and its checksum.
-const SEAL: &str = ",\"checksum\":\"";
-
-/// Hex digits of a checksum.
-const SEAL_DIGITS: usize = 16;
 
 /// One change of state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,7 +172,7 @@ pub fn each(path: &Path, mut take: impl FnMut(Entry, u64, u32)) -> Result<Vec<Da
         if length == 0 {
             break;
         }
-        match read_line(&line) {
+        match sealed::read(&line, JOURNAL_VERSION) {
             Line::Entry(entry) => take(*entry, offset, u32::try_from(length).unwrap_or(u32::MAX)),
             Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
             Line::Damaged => damaged.push(Damage { path: path.to_owned(), line: number }),
@@ -189,7 +184,7 @@ pub fn each(path: &Path, mut take: impl FnMut(Entry, u64, u32)) -> Result<Vec<Da
 
 /// The finished task in a line of a journal.
 pub fn finished(line: &[u8]) -> Option<Finished> {
-    match read_line(line) {
+    match sealed::read::<Entry>(line, JOURNAL_VERSION) {
         Line::Entry(entry) => match *entry {
             Entry::Finished { task, label, key, attempts, rendered } => {
                 Some(Finished { task, label, key, attempts, rendered: *rendered })
@@ -301,43 +296,6 @@ fn half_files<'a>(paths: impl IntoIterator<Item = &'a PathBuf>, task: u32, run: 
     paths.into_iter().flat_map(move |path| [output_partial(path, run), annotation_partial(path, task, run)])
 }
 
-enum Line {
-    Entry(Box<Entry>),
-    Newer(u32),
-    Damaged,
-}
-
-fn read_line(line: &[u8]) -> Line {
-    let Some(body) = std::str::from_utf8(line).ok().and_then(unseal) else { return Line::Damaged };
-    #[derive(Deserialize)]
-    struct Version {
-        version: u32,
-    }
-    match serde_json::from_str(&body) {
-        Ok(Version { version: JOURNAL_VERSION }) => {}
-        Ok(Version { version }) => return Line::Newer(version),
-        Err(_) => return Line::Damaged,
-    }
-    serde_json::from_str(&body).map_or(Line::Damaged, Line::Entry)
-}
-
-/// The line that holds `body`, a JSON object, with its checksum as the last member.
-fn seal(body: &str) -> String {
-    let open = body.strip_suffix('}').expect("a journal line is a JSON object");
-    format!("{open}{SEAL}{}\"}}\n", checksum(open))
-}
-
-/// The JSON object in a line, if its checksum holds.
-fn unseal(line: &str) -> Option<String> {
-    let sealed = line.strip_suffix("\"}\n")?;
-    let (open, digits) = sealed.rsplit_once(SEAL)?;
-    (digits == checksum(open)).then(|| format!("{open}}}"))
-}
-
-fn checksum(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex()[..SEAL_DIGITS].to_owned()
-}
-
 /// The journals of a folder with their numbers, in order.
 fn journals(state: &Path) -> Result<Vec<(u64, PathBuf)>, JournalError> {
     let wrap = |source| JournalError::File { path: state.to_owned(), source };
@@ -412,7 +370,7 @@ impl Writer {
             .map_err(wrap)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unique = format!("{} {} {now:?} {}", host(), std::process::id(), path.display());
-        let run = checksum(&unique)[..RUN_DIGITS].to_owned();
+        let run = sealed::checksum(&unique)[..RUN_DIGITS].to_owned();
         Ok(Writer { path, run, file, length: 0, seq: 0, syncing: Some(Syncing { wake, thread }), problem })
     }
 
@@ -436,7 +394,7 @@ impl Writer {
 
     fn put(&mut self, entry: &Entry) -> io::Result<()> {
         let body = Body { version: JOURNAL_VERSION, seq: self.seq, entry };
-        let line = seal(&serde_json::to_string(&body)?);
+        let line = sealed::seal(&serde_json::to_string(&body)?);
         failpoint::reach("journal.line.before");
         // One call, and no second one for a rest: a line that does not fit is taken back whole.
         let written = match self.file.write(line.as_bytes()) {

@@ -3,7 +3,8 @@
 //! The story in order: [`run`] takes the tasks of a plan and the [`Programs`] that serve them. A pure state machine decides (events
 //! with their times come in, actions go out) and a thin part on one thread does: it starts processes, carries frames,
 //! kills, waits. What happens comes out as [`FarmEvent`]s, which a terminal, a log or a web page consume alike, and as
-//! lines of the [`journal`], from which the next run learns what is left to do. A failed attempt becomes a [`Report`].
+//! lines of the [`journal`], from which the next run learns what is left to do. A failed attempt becomes a [`Report`],
+//! and where a device has to answer for it, a strike in [`blame`].
 //! Before a run, a [`Client`] asks a worker what devices are, so that this process never loads a plugin; [`list`] asks
 //! many what plugin files hold.
 //!
@@ -17,6 +18,7 @@
 //! - It leads a process group of its own, which is killed whole. Its end, not the end of its connection, is what counts;
 //!   an end without an answer is a crash whatever the status.
 
+pub mod blame;
 mod capture;
 mod client;
 mod command;
@@ -30,8 +32,10 @@ pub mod memory;
 mod process;
 mod programs;
 mod report;
+mod reproduce;
 mod run;
 mod scratch;
+mod sealed;
 pub mod shards;
 mod supervisor;
 mod watch;
@@ -46,4 +50,5 @@ pub use listing::{Candidate, Listing, ListingError, Looked, list};
 pub use lock::{Lock, LockError};
 pub use programs::{Class, Mixed, Programs};
 pub use report::{Cause, Mishap, Report};
+pub use reproduce::Reproduce;
 pub use run::{FarmError, Run, lock, run, run_holding};

@@ -27,7 +27,7 @@ pub struct Limits {
     pub growth: Option<u64>,
     /// Most bytes that a worker may hold with all that it starts. One that holds more is killed, and its task has failed.
     pub memory: Option<u64>,
-    /// This many failed attempts in a row, on at least two different devices, stop the run: the machine is to blame
+    /// This many failed attempts in a row, on at least three different devices, stop the run: the machine is to blame
     /// then. Failures that would repeat anywhere do not count. 0 never stops it.
     pub failures_in_a_row: u32,
 }
@@ -45,7 +45,7 @@ impl Default for Limits {
             recycle_after: 1000,
             growth: Some(512 << 20),
             memory: None,
-            failures_in_a_row: 0,
+            failures_in_a_row: 20,
         }
     }
 }

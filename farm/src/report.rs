@@ -26,6 +26,12 @@ pub struct Report {
     pub previous: Option<u32>,
     /// The task is tried again in this run.
     pub retried: bool,
+    /// A plugin of the task is quarantined with its preset by now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quarantined: bool,
+    /// The command that renders the task alone, where a plan has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduce: Option<String>,
     /// What happened.
     #[serde(flatten)]
     pub mishap: Mishap,
@@ -45,6 +51,9 @@ pub struct Mishap {
     /// Position in the audio in seconds that was reached for certain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_seconds: Option<f64>,
+    /// Likewise the number of the block, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<u64>,
     /// The last lines that the process printed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stderr: Vec<String>,
@@ -148,13 +157,19 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { task, label, attempt, of, mishap, .. } = self;
         write!(f, "task {task} ({label}) stopped: {mishap}, attempt {attempt} of {of}. ")?;
-        f.write_str(match (self.retried, mishap.retryable) {
-            (true, _) => "It is tried again in a fresh worker.",
-            (false, true) => "Running the job again tries it again.",
-            (false, false) => "Trying again will not help. Other tasks are not affected.",
+        f.write_str(match (self.retried, self.quarantined, mishap.retryable) {
+            (true, ..) => "It is tried again in a fresh worker.",
+            (_, true, _) => {
+                "Its plugin is quarantined with this preset: no task with both is rendered until `tonemill retry` lifts that."
+            }
+            (.., true) => "Running the job again tries it again.",
+            (.., false) => "Trying again will not help. Other tasks are not affected.",
         })?;
-        match &mishap.log {
-            Some(log) => write!(f, " Log: {}", log.display()),
+        if let Some(log) = &mishap.log {
+            write!(f, " Log: {}.", log.display())?;
+        }
+        match &self.reproduce {
+            Some(command) => write!(f, " To reproduce it: {command}"),
             None => Ok(()),
         }
     }
@@ -208,10 +223,7 @@ impl fmt::Display for Mishap {
             Some(phase) => write!(f, " while {}", participle(phase))?,
             None => f.write_str(" before it began")?,
         }
-        match self.at_seconds {
-            Some(seconds) => write!(f, " at {seconds:.1} s"),
-            None => Ok(()),
-        }
+        write_position(f, self)
     }
 }
 
@@ -221,9 +233,7 @@ fn write_refusal(f: &mut fmt::Formatter<'_>, mishap: &Mishap, reason: &str) -> f
         if let Some(device) = &mishap.device {
             write!(f, " \"{device}\"")?;
         }
-        if let Some(seconds) = mishap.at_seconds {
-            write!(f, " at {seconds:.1} s")?;
-        }
+        write_position(f, mishap)?;
         f.write_str(": ")?;
     }
     f.write_str(reason.trim_end().trim_end_matches('.'))
@@ -234,6 +244,14 @@ fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+fn write_position(f: &mut fmt::Formatter<'_>, mishap: &Mishap) -> fmt::Result {
+    match (mishap.at_seconds, mishap.block) {
+        (Some(seconds), Some(block)) => write!(f, " at {seconds:.1} s (block {block})"),
+        (Some(seconds), None) => write!(f, " at {seconds:.1} s"),
+        (None, _) => Ok(()),
     }
 }
 
@@ -262,12 +280,15 @@ mod tests {
             of: 3,
             previous: None,
             retried,
+            quarantined: false,
+            reproduce: None,
             mishap: Mishap {
                 retryable: cause.is_retryable(),
                 cause,
                 phase: Some(Phase::Process),
                 device: Some("ZamTube".into()),
                 at_seconds: Some(12.43),
+                block: Some(1165),
                 stderr: vec![],
                 log: Some("out/logs/37-2.txt".into()),
             },
@@ -282,8 +303,8 @@ mod tests {
     fn a_crash_names_device_signal_phase_time_attempt_and_log() {
         assert_eq!(
             report(Cause::Crashed { signal: signal("SIGSEGV") }, true).to_string(),
-            "task 37 (vocal, \"Warm Tape\") stopped: the device \"ZamTube\" crashed (SIGSEGV) while processing at 12.4 s, \
-             attempt 2 of 3. It is tried again in a fresh worker. Log: out/logs/37-2.txt"
+            "task 37 (vocal, \"Warm Tape\") stopped: the device \"ZamTube\" crashed (SIGSEGV) while processing at 12.4 s (block 1165), \
+             attempt 2 of 3. It is tried again in a fresh worker. Log: out/logs/37-2.txt."
         );
     }
 
@@ -292,33 +313,33 @@ mod tests {
         let words = |cause| report(cause, false).mishap.to_string();
         assert_eq!(
             words(Cause::Left { status: 0 }),
-            "the device \"ZamTube\" ended the process with status 0 and no answer while processing at 12.4 s"
+            "the device \"ZamTube\" ended the process with status 0 and no answer while processing at 12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::Hung { seconds: 30.2 }),
-            "the device \"ZamTube\" did not advance for 30 s while processing at 12.4 s"
+            "the device \"ZamTube\" did not advance for 30 s while processing at 12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::TooLong { seconds: 3600.0 }),
-            "it was not done after 3600 s, the most that is allowed, while processing at 12.4 s"
+            "it was not done after 3600 s, the most that is allowed, while processing at 12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::KilledFromOutside { signal: signal("SIGKILL") }),
             "the worker was killed from outside (SIGKILL), as the system does when memory runs out, while processing at \
-             12.4 s"
+             12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::Memory { bytes: 8_212_000_000, limit: 512_400_000 }),
             "the device \"ZamTube\" took 8.2 GB of memory, where a worker may take 512 MB (--memory), while processing at \
-             12.4 s"
+             12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::OutOfMemory { bytes: Some(8_212_000_000) }),
-            "the system killed the worker since memory ran out, when it held 8.2 GB, while processing at 12.4 s"
+            "the system killed the worker since memory ran out, when it held 8.2 GB, while processing at 12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::Protocol { problem: "a frame of 3 bytes holds no known message".into() }),
-            "the worker's words make no sense (a frame of 3 bytes holds no known message) while processing at 12.4 s"
+            "the worker's words make no sense (a frame of 3 bytes holds no known message) while processing at 12.4 s (block 1165)"
         );
         assert_eq!(
             words(Cause::StartFailed { reason: "there is no /bin/nothing".into() }),
@@ -338,9 +359,9 @@ mod tests {
         };
         assert_eq!(
             report(Cause::Refused { failure }, false).to_string(),
-            "task 37 (vocal, \"Warm Tape\") stopped: while processing \"ZamTube\" at 12.4 s: sample 3 of the output is not a \
+            "task 37 (vocal, \"Warm Tape\") stopped: while processing \"ZamTube\" at 12.4 s (block 1165): sample 3 of the output is not a \
              number. Choose another drive, attempt 2 of 3. Trying again will not help. Other tasks are not affected. Log: \
-             out/logs/37-2.txt"
+             out/logs/37-2.txt."
         );
     }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jobs::message::{FromWorker, ToWorker, encode_frame};
 use jobs::queue::Queue;
@@ -12,6 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::blame::{self, Ledger};
 use crate::capture::Capture;
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::journal::{self, JournalError, Writer};
@@ -20,8 +22,9 @@ use crate::lock::{Lock, LockError};
 use crate::memory::{self, LOOK_EVERY};
 use crate::process::{Happening, Order, Process};
 use crate::programs::{Class, Programs};
+use crate::reproduce::Reproduce;
 use crate::scratch::{self, Scratch};
-use crate::supervisor::{Action, Event, Remains, Supervisor};
+use crate::supervisor::{Action, Blaming, Event, Remains, Supervisor};
 
 /// The position file's name in a worker's scratch folder.
 pub(crate) const POSITION: &str = "position";
@@ -42,6 +45,10 @@ pub struct Run {
     pub limits: Limits,
     /// The folder for lock, journal, logs and scratch; made if it does not exist.
     pub state: PathBuf,
+    /// What is held against devices when the run begins. What it adds goes to its own state folder.
+    pub ledger: Ledger,
+    /// Which command renders a failed task alone.
+    pub reproduce: Option<Reproduce>,
 }
 
 /// Why a run could not begin.
@@ -118,7 +125,9 @@ pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEve
 
     let (tell, happenings) = mpsc::channel(WAITING);
     let mut doing = Doing {
-        supervisor: Supervisor::new(run.tasks, workers, run.limits.clone()).serving(run.command.clone()),
+        supervisor: Supervisor::new(run.tasks, workers, run.limits.clone())
+            .serving(run.command.clone())
+            .with_blame(blaming(run.ledger, run.reproduce)),
         programs: run.command,
         looks: run.limits.memory.is_some(),
         killed_by_system: memory::killed_by_system(),
@@ -144,6 +153,16 @@ pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEve
         summary.stopped.get_or_insert(StopReason::Journal { problem });
     }
     Ok(summary)
+}
+
+/// What a run has to go by when it blames devices.
+fn blaming(ledger: Ledger, reproduce: Option<Reproduce>) -> Blaming {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let began = u64::try_from(since_1970.as_millis()).expect("it is not the year 500 million");
+    // Runs of several machines may share an output folder.
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let run = format!("{host}-{}-{:x}", std::process::id(), since_1970.as_nanos());
+    Blaming::new(ledger, run, began, reproduce)
 }
 
 /// The folders that a run needs below the state folder; gives its absolute path, since workers get paths below it.
@@ -241,6 +260,10 @@ impl Doing<'_> {
                 None
             }
             Action::Write(entry) => self.journal.append(&entry).err().map(|problem| Event::JournalFailed { problem }),
+            Action::Blame(entry) => {
+                let written = blame::append(&self.state, &entry);
+                written.err().map(|error| Event::JournalFailed { problem: error.to_string() })
+            }
             Action::Tell(event) => {
                 (self.on_event)(&event);
                 None

@@ -14,6 +14,7 @@ use jobs::message::{FromWorker, Phase, ToWorker};
 use jobs::queue::Queue;
 use jobs::task::{AudioSettings, Task};
 
+use crate::blame::Names;
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::exit::Exit;
 use crate::journal::Entry;
@@ -23,8 +24,14 @@ use crate::report::{Cause, Mishap, Report};
 use crate::watch::{Time, Watch};
 use care::{Held, cause_of};
 
+mod blaming;
 mod care;
 mod ending;
+mod failing;
+
+use blaming::Before;
+pub(crate) use blaming::Blaming;
+use failing::Ended;
 
 /// After this many failed starts in a row no worker will ever start.
 const FAILED_STARTS: u32 = 3;
@@ -85,6 +92,8 @@ pub(crate) enum Action {
     Kill(WorkerId),
     /// Write a journal line.
     Write(Box<Entry>),
+    /// Write down what is held against a device.
+    Blame(Box<crate::blame::Entry>),
     /// Tell whoever watches.
     Tell(FarmEvent),
 }
@@ -111,6 +120,7 @@ pub(crate) struct Supervisor {
     /// Failed attempts since the last finished one, and the devices to blame.
     in_a_row: u32,
     blamed: BTreeSet<String>,
+    blaming: Blaming,
     finished: u32,
     failed: Vec<Report>,
     stopped: Option<StopReason>,
@@ -128,8 +138,10 @@ enum Mode {
 struct Worker {
     stage: Stage,
     answered: u32,
-    /// Number of the task that it rendered before.
-    previous: Option<u32>,
+    /// The task that it rendered before.
+    before: Option<Before>,
+    /// What its devices call themselves.
+    names: Names,
     class: Class,
     held: Held,
 }
@@ -198,6 +210,7 @@ impl Supervisor {
             times_asked: 0,
             in_a_row: 0,
             blamed: BTreeSet::new(),
+            blaming: Blaming::default(),
             finished: 0,
             failed: Vec::new(),
             stopped: None,
@@ -205,8 +218,14 @@ impl Supervisor {
         }
     }
 
+    /// Begins with what is held against devices already.
+    pub fn with_blame(self, blaming: Blaming) -> Supervisor {
+        Supervisor { blaming, ..self }
+    }
+
     /// Takes in an event. Times never go back.
     pub fn handle(&mut self, now: Time, event: Event) -> Vec<Action> {
+        self.look_again();
         match event {
             Event::Begin | Event::Tick => {}
             Event::Started { worker, pid } => self.tell(FarmEvent::WorkerStarted { worker, pid }),
@@ -272,11 +291,13 @@ impl Supervisor {
 
     /// How the run ended. Call when it [is over](Self::is_over).
     pub fn into_summary(self, journal: PathBuf) -> Summary {
-        let settled = self.finished as usize + self.failed.len();
+        let quarantined = self.blaming.passed();
+        let settled = self.finished as usize + self.failed.len() + quarantined as usize;
         Summary {
             finished: self.finished,
             remaining: u32::try_from(self.tasks.len() - settled).expect("task numbers are 32 bits wide"),
             failed: self.failed,
+            quarantined,
             attempts: self.begun.iter().map(|(begun, _)| begun).sum(),
             stopped: self.stopped,
             journal,
@@ -293,12 +314,13 @@ impl Supervisor {
 
     fn fill_slots(&mut self, now: Time) {
         while self.workers.len() < self.slots && now >= self.start_from && self.may_start() {
-            let index = self.retries.pop_front().or_else(|| self.fresh.pop_front()).expect("a task waits");
+            let Some(index) = self.take_any(now) else { return };
             self.last_worker += 1;
             let id = WorkerId(self.last_worker);
             let stage = Stage::Starting { index, until: now.saturating_add(self.limits.load) };
             let class = self.class_of(index);
-            self.workers.insert(id, Worker { stage, answered: 0, previous: None, class, held: Held::default() });
+            let (names, held) = (Names::default(), Held::default());
+            self.workers.insert(id, Worker { stage, answered: 0, before: None, names, class, held });
             self.actions.push(Action::Start(id, class));
         }
     }
@@ -324,6 +346,7 @@ impl Supervisor {
             phase: None,
             device: None,
             at_seconds: None,
+            block: None,
             stderr: remains.stderr,
             log: remains.log,
         });
@@ -335,13 +358,17 @@ impl Supervisor {
 
     fn on_said(&mut self, now: Time, id: WorkerId, message: FromWorker) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
+        if let FromWorker::Phase { phase, device } = &message {
+            worker.names.on_phase(*phase, device.as_deref());
+        }
         match (&mut worker.stage, message) {
             // Whatever it still says, it has been given up, or is leaving.
             (Stage::Ending { .. } | Stage::Silent { .. }, _) => {}
             (Stage::Starting { index, .. }, FromWorker::Ready { engine, .. }) if engine == jobs::ENGINE => {
                 let index = *index;
                 self.failed_starts = 0;
-                self.begin(now, id, index);
+                // Its plugin may have been quarantined since the worker was started for it.
+                if self.passes_over(index) { self.hand_next(now, id) } else { self.begin(now, id, index) }
             }
             (Stage::Starting { .. }, FromWorker::Ready { engine, .. }) => self
                 .on_nonsense(id, format!("it is {engine} and not {}; give a worker of the same version", jobs::ENGINE)),
@@ -365,9 +392,10 @@ impl Supervisor {
             (Stage::Rendering(attempt), FromWorker::Finished { rendered }) => {
                 let attempts = attempt.number;
                 let Identity { number: task, label, key, .. } = attempt.task.clone();
-                self.begun[attempt.index].1 = true;
+                let index = attempt.index;
+                self.begun[index].1 = true;
                 worker.answered += 1;
-                worker.previous = Some(task);
+                worker.before = Some(Before { index, number: task });
                 self.finished += 1;
                 self.in_a_row = 0;
                 self.blamed.clear();
@@ -382,6 +410,7 @@ impl Supervisor {
                 self.tell(FarmEvent::Finished { task, label, key, attempts, rendered });
                 let until = now.saturating_add(self.limits.stall);
                 self.set_stage(id, Stage::Settling { device: None, until });
+                self.acquit(now, index);
             }
             (Stage::Rendering(_), FromWorker::Failed(failure)) => {
                 worker.answered += 1;
@@ -416,7 +445,7 @@ impl Supervisor {
     /// Gives a worker that is ready again its next task, or lets it go.
     fn hand_next(&mut self, now: Time, id: WorkerId) {
         // A task to be tried again is not for a process in which another was rendered.
-        match self.may_go_on(id).then(|| self.fresh.pop_front()).flatten() {
+        match self.may_go_on(id).then(|| self.take_fresh(now)).flatten() {
             Some(index) => self.begin(now, id, index),
             None => self.take_leave(now, id, |_| Debt::Nothing),
         }
@@ -480,18 +509,19 @@ impl Supervisor {
     fn on_ended(&mut self, now: Time, id: WorkerId, exit: Exit, remains: Remains) {
         let Some(worker) = self.workers.remove(&id) else { return };
         self.tell(FarmEvent::WorkerEnded { worker: id, exit: exit.clone(), answered: worker.answered });
-        let previous = worker.previous;
+        let ended = Ended { id, before: worker.before, names: worker.names };
         match worker.stage {
             Stage::Starting { index, .. } => {
                 let reason = format!("its process ended with {exit} before it was ready");
                 self.start_failed(now, index, Cause::StartFailed { reason }, remains);
             }
             Stage::Rendering(attempt) | Stage::Silent { attempt, .. } => {
-                self.attempt_failed(now, attempt, previous, cause_of(&exit, &remains, &worker.held), remains);
+                let cause = cause_of(&exit, &remains, &worker.held);
+                self.attempt_failed(now, ended, attempt, cause, remains);
             }
             Stage::Settling { device, .. } => self.warn_of_settling(device, &format!("ended the process with {exit}")),
             Stage::Ending { debt: Debt::Attempt { attempt, cause }, .. } => {
-                self.attempt_failed(now, attempt, previous, cause, remains);
+                self.attempt_failed(now, ended, attempt, cause, remains);
             }
             Stage::Ending { debt: Debt::Start { index, cause }, .. } => self.start_failed(now, index, cause, remains),
             Stage::Ending { debt: Debt::Nothing, .. } => {}
@@ -503,72 +533,6 @@ impl Supervisor {
         let device = device.map_or_else(|| "a device".to_owned(), |name| format!("the device \"{name}\""));
         let text = format!("{device} {what} while it was destroyed; its files were finished before");
         self.tell(FarmEvent::Warning { text });
-    }
-
-    fn attempt_failed(&mut self, now: Time, attempt: Attempt, previous: Option<u32>, cause: Cause, remains: Remains) {
-        let Identity { number: task, label, key, .. } = attempt.task.clone();
-        let mishap = self.mishap(&attempt, cause, remains);
-        let refusal = match &mishap.cause {
-            Cause::Refused { failure } if failure.stop_run => Some(failure.clone()),
-            _ => None,
-        };
-        let too_many = refusal.is_none() && self.count_failure(&mishap, task);
-        let may_retry = mishap.retryable && attempt.number < self.limits.attempts;
-        let retried = may_retry && self.mode == Mode::Running && refusal.is_none() && !too_many;
-        let report =
-            Report { task, label, key, attempt: attempt.number, of: self.limits.attempts, previous, retried, mishap };
-
-        self.actions.push(Action::Write(Box::new(Entry::Failed { report: report.clone() })));
-        self.tell(FarmEvent::AttemptFailed { report: Box::new(report.clone()) });
-        if retried {
-            self.retries.push_back(attempt.index);
-            self.tell(FarmEvent::Retrying { task, label: report.label, attempt: attempt.number + 1 });
-        } else if let Some(failure) = refusal {
-            // The machine's fault and not the task's, which remains to be done.
-            self.stop(now, StopReason::Refused { failure });
-        } else {
-            if too_many {
-                let last = Box::new(report.clone());
-                self.stop(now, StopReason::FailuresInARow { count: self.in_a_row, last });
-            }
-            // A task that has attempts left when the run stops is not given up: it remains to be done.
-            if !may_retry {
-                self.tell(FarmEvent::Failed { report: Box::new(report.clone()) });
-                self.failed.push(report);
-            }
-        }
-    }
-
-    fn mishap(&self, attempt: &Attempt, cause: Cause, remains: Remains) -> Mishap {
-        let watch = &attempt.watch;
-        let rate = attempt.task.audio.sample_rate;
-        let (phase, device, at_seconds) = match &cause {
-            Cause::Refused { failure } => (Some(failure.phase), failure.device.clone(), failure.at_seconds),
-            _ => {
-                let processing = watch.phase == Some(Phase::Process);
-                match remains.position.filter(|_| processing) {
-                    Some((frame, device)) => (watch.phase, Some(device), Some(rate.seconds(frame))),
-                    None => {
-                        let seconds = processing.then(|| rate.seconds(watch.done.unwrap_or(0)));
-                        (watch.phase, watch.device.clone(), seconds)
-                    }
-                }
-            }
-        };
-        let retryable = cause.is_retryable();
-        Mishap { cause, phase, device, at_seconds, stderr: remains.stderr, log: remains.log, retryable }
-    }
-
-    /// Counts towards the failures in a row; true if there are too many.
-    fn count_failure(&mut self, mishap: &Mishap, task: u32) -> bool {
-        // What fails for good, such as a broken input file, says nothing of the machine.
-        if !mishap.retryable {
-            return false;
-        }
-        self.in_a_row += 1;
-        self.blamed.insert(mishap.device.clone().unwrap_or_else(|| format!("task {task}")));
-        let most = self.limits.failures_in_a_row;
-        most > 0 && self.in_a_row >= most && self.blamed.len() > 1 && self.mode == Mode::Running
     }
 }
 

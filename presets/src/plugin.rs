@@ -136,6 +136,15 @@ impl DeviceSpec {
         }
     }
 
+    /// What it is called before it is loaded and can say so itself.
+    pub fn label(&self) -> String {
+        match self.kind() {
+            DeviceKind::Builtin(name) => name.to_owned(),
+            DeviceKind::Plugin(_, PluginFile { plugin, id: Some(id) }) => format!("{id} ({plugin})"),
+            DeviceKind::Plugin(_, PluginFile { plugin, id: None }) => plugin.clone(),
+        }
+    }
+
     /// The plugin that it is, to be changed; `None` of a built-in.
     pub fn plugin_mut(&mut self) -> Option<(PluginFormat, &mut PluginFile)> {
         match self {

@@ -88,7 +88,7 @@ fn slot(
     builder: &mut Builder,
     reporter: &mut Reporter,
 ) -> Result<Slot, BuildError> {
-    let label = configure::label(device_setup);
+    let label = device_setup.device.label();
     let (mut device, settings) = configured(device_setup, reporter)?;
     let name = device.info().name.clone();
     let mut instances = 1;
@@ -195,7 +195,7 @@ pub(crate) type Configured = (Box<dyn audio::Device>, Vec<jobs::message::Resolve
 
 /// One instance with its state, preset and parameters.
 pub(crate) fn configured(setup: &DeviceSetup, reporter: &mut Reporter) -> Result<Configured, BuildError> {
-    let label = configure::label(setup);
+    let label = setup.device.label();
     reporter.phase(Phase::Load, Some(&label))?;
     let mut device = configure::create(setup).map_err(|error| refusal(Phase::Load, Some(&label), error))?;
     let name = device.info().name.clone();

@@ -33,15 +33,6 @@ pub(crate) fn list(format: PluginFormat, path: &Path) -> Result<Vec<DeviceInfo>,
     }
 }
 
-/// What a device is called before it can say so itself.
-pub(crate) fn label(setup: &DeviceSetup) -> String {
-    match setup.device.kind() {
-        DeviceKind::Builtin(name) => name.to_owned(),
-        DeviceKind::Plugin(_, PluginFile { plugin, id: Some(id) }) => format!("{id} ({plugin})"),
-        DeviceKind::Plugin(_, PluginFile { plugin, id: None }) => plugin.clone(),
-    }
-}
-
 /// Loads the state, the device's own preset and a plugin's files, in this order.
 pub(crate) fn restore(device: &mut dyn Device, setup: &DeviceSetup) -> Result<(), DeviceError> {
     if let Some(path) = &setup.state {

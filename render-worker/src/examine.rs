@@ -33,7 +33,7 @@ pub(crate) fn look(
     signal: Option<usize>,
     reporter: &mut Reporter,
 ) -> io::Result<Option<(Box<dyn Device>, Examination)>> {
-    let label = configure::label(setup);
+    let label = setup.device.label();
     reporter.phase(Phase::Load, Some(&label))?;
     let mut device = match configure::create(setup) {
         Ok(device) => device,

@@ -6,6 +6,7 @@
 //! from `takes`, what comes out is held against it in `dry` and `flagged`, and `annotations` follow.
 
 mod annotations;
+mod asked;
 mod build;
 mod capture;
 mod configure;
@@ -14,6 +15,7 @@ mod dry;
 mod examine;
 mod flagged;
 mod guard;
+mod here;
 mod probe;
 mod publish;
 mod render;
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 use audio::device::DeviceInfo;
 use jobs::message::{Failure, FromWorker, Phase, ToWorker};
 
+pub use crate::here::{prepare_here, render_here};
 use crate::report::Reporter;
 use crate::takes::Takes;
 

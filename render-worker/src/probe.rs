@@ -230,7 +230,7 @@ impl Probe<'_> {
 
     /// A fresh instance that gets all it knows from a state, or why it refuses it.
     fn with_state(&self, state: &[u8], reporter: &mut Reporter) -> Result<Result<Box<dyn Device>, String>, BuildError> {
-        let label = configure::label(self.setup);
+        let label = self.setup.device.label();
         reporter.phase(Phase::Load, Some(&label))?;
         let created = configure::create(self.setup);
         let mut device = created.map_err(|error| refusal(Phase::Load, Some(&label), error))?;

@@ -13,6 +13,7 @@ use jobs::task::{Length, Output, Render, Task};
 use mix::{Chain, Graph, RenderError, Slot, StripId, Tap, TapEnd, TapPoint};
 
 use crate::annotations;
+use crate::asked;
 use crate::build::{BuildError, refusal};
 use crate::desk::{self, Desk};
 use crate::dry;
@@ -117,7 +118,7 @@ fn attempt(
         reporter.require_farm()?;
         reporter.phase(Phase::Write, None)?;
         let mut complete: Vec<Complete> = Vec::with_capacity(files.len());
-        let carried = complete_all(task, &look, &mut files, &latencies, &mut complete)
+        let carried = complete_all(task, &look, frames, &mut files, &latencies, &mut complete)
             .map(|()| pulse.into_iter().for_each(|pulse| sync(task, pulse, &heard, &mut complete)))
             .and_then(|()| flagged::decide(task, last, &complete))
             // What cannot be carried costs the files too, before any has its name.
@@ -169,13 +170,15 @@ fn attempt(
 fn complete_all(
     task: &Task,
     look: &Look<'_>,
+    frames: u64,
     files: &mut Vec<Unfinished>,
     latencies: &[u64],
     complete: &mut Vec<Complete>,
 ) -> Result<(), BuildError> {
     for (output, latency) in task.outputs.iter().zip(latencies) {
         let mut file = files.remove(0).complete(*latency).map_err(publish_failure)?;
-        let looked = look.at(&mut file, output);
+        let looked =
+            asked::check(&file, output, frames, task.audio.sample_rate).and_then(|()| look.at(&mut file, output));
         complete.push(file);
         looked?;
     }

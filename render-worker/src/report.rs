@@ -18,6 +18,8 @@ pub(crate) struct Reporter {
     socket: UnixStream,
     position: Option<File>,
     progress_told: Instant,
+    /// Who else is told, on this thread.
+    told: Option<fn(&FromWorker)>,
     /// The first failure to speak while rendering; the render ends at its next chance.
     lost: Option<io::Error>,
 }
@@ -25,10 +27,18 @@ pub(crate) struct Reporter {
 impl Reporter {
     pub(crate) fn new(socket: UnixStream) -> Reporter {
         let position = std::env::var_os(jobs::position::VARIABLE).and_then(|path| File::create(path).ok());
-        Reporter { socket, position, progress_told: Instant::now(), lost: None }
+        Reporter { socket, position, progress_told: Instant::now(), told: None, lost: None }
+    }
+
+    /// Likewise, and tells `told` everything, too.
+    pub(crate) fn telling(socket: UnixStream, told: fn(&FromWorker)) -> Reporter {
+        Reporter { told: Some(told), ..Reporter::new(socket) }
     }
 
     pub(crate) fn send(&mut self, message: &FromWorker) -> io::Result<()> {
+        if let Some(told) = self.told {
+            told(message);
+        }
         write_frame(&mut self.socket, message).map_err(lost)
     }
 

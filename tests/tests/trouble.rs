@@ -42,8 +42,13 @@ fn among_two_hundred_tasks_only_the_crashers_and_hangers_fail() {
     }
     for name in ["segv", "abort", "leaves", "nan", "hangs"] {
         assert!(place.sound_files(&format!("out/{name}")).is_empty(), "{name}");
-        let explained = ran.err.lines().filter(|line| line.contains(name) && line.contains("stopped:"));
-        assert!(explained.count() >= 20, "{name}: every failure is explained:\n{}", ran.err);
+        let explained = ran.err.lines().filter(|line| line.contains(name) && line.contains("stopped:")).count();
+        let quarantined = format!("with the preset \"{name}\": ");
+        // What is no crash is told of each task; what is, until it is quarantined.
+        let passed =
+            ran.err.lines().find(|line| line.starts_with("Quarantined plugin: ") && line.contains(&quarantined));
+        assert!(explained >= if name == "nan" { 20 } else { 1 }, "{name}:\n{}", ran.err);
+        assert_eq!(passed.is_some(), name != "nan", "{name}:\n{}", ran.err);
     }
     for words in ["SIGSEGV", "SIGABRT", "not finite", "status 0", "did not advance for 1 s"] {
         assert!(ran.err.contains(words), "{words}:\n{}", ran.err);
@@ -63,7 +68,7 @@ fn a_hang_is_ended_while_slow_loading_survives() {
     let ran = place.run(&["render", "job.yaml", "--stall-timeout", "3"]).expect(10);
     assert_eq!(place.sound_files("out").len(), 4);
     let told = ran.err.lines().filter(|line| line.contains("hangs") && line.contains("stopped:")).count();
-    assert!(told >= 2, "{}", ran.err);
+    assert!(told >= 1, "{}", ran.err);
 }
 
 #[test]

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use farm::{Limits, Run};
+use farm::{FarmEvent, Limits, Run};
 use jobs::plan::folder::{PlanFolder, Shard};
 use jobs::quarantine::STATE;
 
-use crate::args::ProcessArguments;
+use crate::args::{FailureArguments, ProcessArguments};
+use crate::blame;
+use crate::failed::FailedPlans;
 use crate::manifest::{self, Known};
 use crate::render;
 use crate::show::{self, Show};
@@ -37,6 +39,8 @@ pub(crate) struct RunArguments {
     /// Refuse devices that were not probed, or that probing has not shown to be deterministic
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    failures: FailureArguments,
     #[command(flatten)]
     process: ProcessArguments,
 }
@@ -117,15 +121,22 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     sandbox::open_plan(&mut programs, &plan.header);
     let what = shard.to_string().replace('/', "-of-");
     let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::not_begun)?;
-    let run = Run {
-        tasks: left,
-        workers,
-        command: programs,
-        limits: Limits { drain: Duration::from_secs_f64(arguments.drain), ..workers::limits(&arguments.process) },
-        state: own,
+    let mut failed = FailedPlans::of(plan, &state);
+    let limits = Limits {
+        drain: Duration::from_secs_f64(arguments.drain),
+        failures_in_a_row: arguments.failures.max_failures_in_a_row,
+        ..workers::limits(&arguments.process)
     };
+    let ledger = blame::read(blame::states(&plan.header.output_root)?)?.ledger;
+    let reproduce = Some(failed.reproduce());
+    let run = Run { tasks: left, workers, command: programs, limits, state: own, ledger, reproduce };
     crate::interrupt::leave_to_the_farm();
-    let summary = farm::run_holding(run, &lock, &mut |event| show.event(event)).map_err(Trouble::not_begun)?;
+    let mut tell = |event: &FarmEvent| {
+        let warning = failed.event(event).map(|text| FarmEvent::Warning { text });
+        show.event(event);
+        warning.iter().for_each(|warning| show.event(warning));
+    };
+    let summary = farm::run_holding(run, &lock, &mut tell).map_err(Trouble::not_begun)?;
     if let Err(trouble) = manifest::write_index(&summary.journal, &plan.header.output_root) {
         eprintln!("warning: {}; the journal itself is read instead", trouble.words);
     }

@@ -1,24 +1,14 @@
 //! `tonemill status`: what is done of a plan folder, and exactly what is not.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
 use farm::Report;
 use jobs::quarantine::STATE;
 use serde::Serialize;
 
 use crate::manifest::Known;
-use crate::{Status, Trouble, render, show};
-
-#[derive(Debug, Args)]
-pub(crate) struct StatusArguments {
-    /// The plan folder
-    path: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+use crate::{Status, Trouble, blame, render, show};
 
 /// Failed tasks that are told with their reasons.
 const MOST_TOLD: usize = 20;
@@ -34,8 +24,8 @@ struct Missing {
 }
 
 /// `tonemill status`.
-pub(crate) fn status(arguments: &StatusArguments) -> Result<Status, Trouble> {
-    let folder = super::open(&arguments.path)?;
+pub(crate) fn status(path: &Path, json: bool) -> Result<Status, Trouble> {
+    let folder = super::open(path)?;
     let plan = folder.whole().map_err(Trouble::input)?;
     let known = Known::read(&plan, false)?;
     let left = render::left(&plan, 0..plan.tasks.len(), &known)?;
@@ -54,9 +44,11 @@ pub(crate) fn status(arguments: &StatusArguments) -> Result<Status, Trouble> {
     });
     let missing: Vec<Missing> = missing.collect();
     let done = plan.tasks.len() - missing.len();
-    if arguments.json {
+    let held = blame::read(blame::states(&plan.header.output_root)?)?;
+    if json {
+        let held: Vec<_> = held.ledger.standings().collect();
         let about = serde_json::json!({
-            "tasks": plan.tasks.len(), "done": done, "missing": missing, "at_work": at_work,
+            "tasks": plan.tasks.len(), "done": done, "missing": missing, "at_work": at_work, "blame": held,
         });
         crate::print_json(&about)?;
     } else {
@@ -79,6 +71,7 @@ pub(crate) fn status(arguments: &StatusArguments) -> Result<Status, Trouble> {
         if !at_work.is_empty() {
             text += &format!("At work: {}\n", at_work.join(", "));
         }
+        text += &blame::words(&held, &format!("tonemill retry {}", path.display()));
         crate::print_text(&text)?;
     }
     Ok(if missing.is_empty() { Status::Done } else { Status::Interrupted })

@@ -39,6 +39,7 @@ fn entries() -> Vec<Entry> {
         phase: None,
         device: None,
         at_seconds: Some(0.1),
+        block: None,
         stderr: vec!["words".into()],
         log: None,
         retryable: true,
@@ -52,6 +53,8 @@ fn entries() -> Vec<Entry> {
             of: 3,
             previous: Some(0),
             retried: true,
+            quarantined: false,
+            reproduce: None,
             mishap,
         },
     };
@@ -167,7 +170,7 @@ fn a_folder_without_journals_gives_an_empty_one() {
 #[test]
 fn a_newer_journal_is_refused_and_not_skipped() {
     let state = tempfile::tempdir().unwrap();
-    let line = seal(r#"{"version":2,"seq":0,"event":"unheard_of"}"#);
+    let line = sealed::seal(r#"{"version":2,"seq":0,"event":"unheard_of"}"#);
     std::fs::write(state.path().join("journal-1.jsonl"), line).unwrap();
     let refusal = read_all(state.path()).unwrap_err();
     assert!(matches!(refusal, JournalError::Newer { version: 2, .. }), "{refusal}");
@@ -180,7 +183,7 @@ fn each_line_is_one_json_object_with_version_and_number() {
     for (seq, line) in std::fs::read_to_string(path).unwrap().lines().enumerate() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!((&value["version"], &value["seq"]), (&1.into(), &seq.into()), "{line}");
-        assert_eq!(value["checksum"].as_str().unwrap().len(), SEAL_DIGITS);
+        assert_eq!(value["checksum"].as_str().unwrap().len(), sealed::SEAL_DIGITS);
     }
 }
 

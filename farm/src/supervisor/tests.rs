@@ -9,6 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::exit::SignalName;
 
+mod blaming;
 mod care;
 mod settling;
 mod stopping;
@@ -70,6 +71,7 @@ struct Bench {
     /// What each worker was sent, oldest first.
     sent: BTreeMap<WorkerId, Vec<ToWorker>>,
     entries: Vec<Entry>,
+    held: Vec<crate::blame::Entry>,
     told: Vec<FarmEvent>,
 }
 
@@ -80,7 +82,8 @@ impl Bench {
 
     fn of(supervisor: Supervisor) -> Bench {
         let (alive, classes, sent) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        let mut bench = Bench { supervisor, now: Time::ZERO, alive, classes, sent, entries: vec![], told: vec![] };
+        let now = Time::ZERO;
+        let mut bench = Bench { supervisor, now, alive, classes, sent, entries: vec![], held: vec![], told: vec![] };
         bench.event(Event::Begin);
         bench
     }
@@ -104,6 +107,7 @@ impl Bench {
                         assert!(!std::mem::replace(killed, true), "{worker:?} is killed twice");
                     }
                     Action::Write(entry) => self.entries.push(*entry),
+                    Action::Blame(entry) => self.held.push(*entry),
                     Action::Tell(event) => self.told.push(event),
                 }
             }

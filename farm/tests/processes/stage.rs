@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use farm::blame::Ledger;
 use farm::{FarmError, FarmEvent, Limits, Report, Run, Summary, WorkerCommand};
 use jobs::task::Task;
 use rustix::process::{Pid, Signal};
@@ -88,6 +89,8 @@ impl Stage {
             command: command.into(),
             limits: self.limits.clone(),
             state: self.state(),
+            ledger: Ledger::default(),
+            reproduce: None,
         }
     }
 

@@ -92,7 +92,7 @@ fn workers_that_never_start_stop_the_run_after_three_tries() {
 }
 
 #[test]
-fn failures_in_a_row_on_different_devices_stop_the_run_if_asked_for() {
+fn failures_in_a_row_on_three_devices_stop_the_run() {
     let run = |devices: [&str; 4]| {
         let mut bench = Bench::new(4, 1, Limits { failures_in_a_row: 4, attempts: 1, ..Limits::default() });
         for (worker, device) in (1..).zip(devices) {
@@ -103,7 +103,8 @@ fn failures_in_a_row_on_different_devices_stop_the_run_if_asked_for() {
         bench.summary()
     };
     assert_eq!(run(["Amp", "Amp", "Amp", "Amp"]).stopped, None, "one device is at fault");
-    let stopped = run(["Amp", "Amp", "Amp", "Reverb"]).stopped;
+    assert_eq!(run(["Amp", "Amp", "Amp", "Reverb"]).stopped, None, "two devices are at fault");
+    let stopped = run(["Amp", "Amp", "Echo", "Reverb"]).stopped;
     assert!(matches!(stopped, Some(StopReason::FailuresInARow { count: 4, .. })), "{stopped:?}");
 }
 
