@@ -75,6 +75,9 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Decode and hash every file that a plan or an output folder says it has
     Verify(VerifyArguments),
+    /// Hand a job to a cluster, to be rendered in parts on several machines
+    #[command(subcommand)]
+    Submit(crate::submit::SubmitCommand),
     /// Run one recording through devices or a tone preset
     Apply(ApplyArguments),
     /// Make a data set of what a job has rendered: splits, licences, a card, in a layout that other tools read

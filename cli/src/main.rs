@@ -21,6 +21,7 @@ mod render;
 mod scan;
 mod shards;
 mod show;
+mod submit;
 mod verdicts;
 mod workers;
 
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
         Command::Merge(arguments) => shards::merge(arguments),
         Command::Status(arguments) => shards::status(arguments),
         Command::Verify(arguments) => shards::verify(arguments),
+        Command::Submit(command) => submit::submit(command),
         Command::Apply(arguments) => apply::apply(arguments),
         Command::Package(arguments) => package::package(arguments),
         Command::Plugins(command) => plugins::plugins(command),
