@@ -75,6 +75,9 @@ pub(crate) enum Command {
     Merge(MergeArguments),
     /// Decode and hash every file that a plan or an output folder says it has
     Verify(VerifyArguments),
+    /// Hand a job to a cluster, to be rendered in parts on several machines
+    #[command(subcommand)]
+    Submit(crate::submit::SubmitCommand),
     /// Run one recording through devices or a tone preset
     Apply(ApplyArguments),
     /// Show what is done of a plan folder or stands in an output folder, what failed, which plugins are quarantined

@@ -28,6 +28,7 @@ mod scan;
 mod shards;
 mod show;
 mod status;
+mod submit;
 mod verdicts;
 mod workers;
 
@@ -117,6 +118,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => shards::run(arguments),
         Command::Merge(arguments) => shards::merge(arguments),
         Command::Verify(arguments) => shards::verify(arguments),
+        Command::Submit(command) => submit::submit(command),
         Command::Apply(arguments) => apply::apply(arguments),
         Command::Status(arguments) => status::status(arguments),
         Command::Retry(arguments) => retry::retry(arguments),

@@ -34,6 +34,8 @@ if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   bring lv2-plugins packages guitarix-lv2 mda-lv2 x42-plugins calf-plugins ardour-lv2-plugins avldrums.lv2 avldrums.lv2-soundfont timgm6mb-soundfont lilv-utils || true
   # Another measurement of loudness and true peak.
   bring ffmpeg packages ffmpeg || true
+  # A Slurm that tests start, without any service of it running.
+  bring slurm scripts/slurm/setup || true
   bring music scripts/real/fetch-data.sh "$real/music" && export TONEMILL_REAL_MUSIC=$real/music
   bring trixie scripts/real/setup-trixie.sh "$real/trixie" && export TONEMILL_REAL_TRIXIE=$real/trixie
 else
