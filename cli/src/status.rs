@@ -96,7 +96,7 @@ fn tasks(out: &Path, last: Option<&LastRun>) -> Result<(usize, Vec<Report>), Tro
                 journal::Entry::Finished { key, .. } => {
                     done.insert(key);
                 }
-                journal::Entry::Failed { report } => told.push(report),
+                journal::Entry::Failed { report } => told.push(*report),
                 journal::Entry::Begun { .. } | journal::Entry::Started { .. } => {}
             });
             each.map_err(Trouble::input)?;

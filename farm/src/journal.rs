@@ -64,7 +64,7 @@ pub enum Entry {
     /// An attempt failed.
     Failed {
         /// Everything about it.
-        report: Report,
+        report: Box<Report>,
     },
 }
 
@@ -147,8 +147,7 @@ struct Body<'a> {
 
 /// Reads all journals of a state folder, oldest first. A folder without any gives an empty one.
 pub fn read_all(state: &Path) -> Result<Journal, JournalError> {
-    let mut journal = Journal::default();
-    journal.started_outputs = settled_outputs(state)?;
+    let mut journal = Journal { started_outputs: settled_outputs(state)?, ..Journal::default() };
     for path in paths(state)? {
         journal.take_in(state, &path)?;
     }
@@ -212,12 +211,10 @@ pub fn settle_into(run: &Path, state: &Path) -> Result<(), JournalError> {
         move |source| JournalError::File { path, source }
     };
     std::fs::create_dir_all(&folder).map_err(wrap(&folder))?;
-    let mut number = next_number(state)?;
-    for (own, path) in moving {
+    for (next, (own, path)) in (next_number(state)?..).zip(moving) {
         // Journals of the state folder itself keep their numbers, which nobody else has.
-        let taken = if run == state { own } else { number };
+        let taken = if run == state { own } else { next };
         std::fs::rename(&path, folder.join(format!("journal-{taken}.jsonl"))).map_err(wrap(&path))?;
-        number += 1;
     }
     Ok(())
 }
@@ -257,7 +254,7 @@ impl Journal {
                 self.last_writers.extend(rendered.files.iter().map(|file| (asked(&file.path), index)));
                 self.finished.push(Finished { task, label, key, attempts, rendered: *rendered });
             }
-            Entry::Failed { report } => self.failed.push(report),
+            Entry::Failed { report } => self.failed.push(*report),
         }
     }
 }

@@ -132,7 +132,8 @@ fn each_input_of_a_song_renders_the_songs_that_use_it_again_and_no_other() {
         );
         place.run(&["render", &format!("{name}.yaml")]).expect(0);
     }
-    let changes: [(&str, Box<dyn Fn()>, &[&str]); 4] = [
+    type Change<'a> = (&'a str, Box<dyn Fn() + 'a>, &'a [&'a str]);
+    let changes: [Change<'_>; 4] = [
         ("a MIDI file", Box::new(|| drop(place.write("songs/one.mid", notes(61)))), &["one/mix.wav"]),
         ("a SoundFont", Box::new(|| drop(place.write("font.sf2", [&font[..], &[0; 2]].concat()))), &["one/mix.wav"]),
         ("another MIDI file", Box::new(|| drop(place.write("songs/two.mid", notes(65)))), &["two/mix.wav"]),

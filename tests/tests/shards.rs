@@ -15,7 +15,7 @@ const GUARD: Duration = Duration::from_secs(120);
 /// Takes through two tones with draws: 24 tasks.
 fn job(place: &Place) {
     for n in 0..4 {
-        place.wav(&format!("di/{n}.wav"), 48_000, &vec![sine(48_000, 110.0 + f64::from(n), 0.5, 4800)]);
+        place.wav(&format!("di/{n}.wav"), 48_000, &[sine(48_000, 110.0 + f64::from(n), 0.5, 4800)]);
     }
     place.write(
         "job.yaml",

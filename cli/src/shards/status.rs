@@ -86,7 +86,7 @@ fn failed(state: &Path) -> Result<BTreeMap<String, Report>, Trouble> {
         for path in farm::journal::paths(&state).map_err(Trouble::input)? {
             let each = farm::journal::each(&path, |entry, _, _| {
                 if let farm::journal::Entry::Failed { report } = entry {
-                    failed.insert(report.key.clone(), report);
+                    failed.insert(report.key.clone(), *report);
                 }
             });
             each.map_err(Trouble::input)?;

@@ -45,7 +45,7 @@ fn entries() -> Vec<Entry> {
         retryable: true,
     };
     let failed = Entry::Failed {
-        report: Report {
+        report: Box::new(Report {
             task: 1,
             label: "label 1".into(),
             key: "key 1".into(),
@@ -56,7 +56,7 @@ fn entries() -> Vec<Entry> {
             quarantined: false,
             reproduce: None,
             mishap,
-        },
+        }),
     };
     vec![started(0), finished(0), started(1), failed, started(1), finished(1)]
 }

@@ -36,7 +36,7 @@ impl Supervisor {
         let report =
             Report { task, label, key, attempt: attempt_number, of, previous, retried, quarantined, reproduce, mishap };
 
-        self.actions.push(Action::Write(Box::new(Entry::Failed { report: report.clone() })));
+        self.actions.push(Action::Write(Box::new(Entry::Failed { report: Box::new(report.clone()) })));
         self.tell(FarmEvent::AttemptFailed { report: Box::new(report.clone()) });
         if retried {
             self.retries.push_back(attempt.index);

@@ -78,7 +78,7 @@ impl Bench {
 
 #[test]
 fn the_third_strike_quarantines_and_tasks_that_wait_are_passed_over() {
-    let (bad, good): ((&str, &[&str]), (&str, &[&str])) = (("bad", &["b", "g"]), ("good", &["g"]));
+    let (bad, good) = (("bad", &["b", "g"][..]), ("good", &["g"][..]));
     let mut bench = run(&[bad, bad, bad, good], 1, Limits::default(), Ledger::default());
     for worker in 1..=3 {
         bench.ready(worker);
