@@ -21,6 +21,9 @@ pub const VARIABLE: &str = "TONEMILL_SANDBOX";
 /// in a plugin's way. The level says so.
 pub const WITHOUT: &str = "TONEMILL_SANDBOX_WITHOUT";
 
+/// Deepest folder below a plugin folder or bundle in which links are followed.
+const MOST_DEPTH: usize = 8;
+
 /// How much confinement is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,10 +124,28 @@ pub fn plugin_folders() -> Grants {
     for folder in PluginFormat::ALL.iter().flat_map(|format| Folders::standard(*format).list().to_vec()) {
         // One that is not there has nothing to read.
         if let Ok(folder) = folder.canonicalize() {
+            follow_links(&mut grants, &folder, MOST_DEPTH);
             add(&mut grants, folder);
         }
     }
     grants
+}
+
+/// Opens what the links in a folder lead to: bundles have their samples elsewhere.
+fn follow_links(grants: &mut Grants, folder: &Path, depth: usize) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_symlink() => {
+                let target = entry.path().canonicalize().ok();
+                // A link to all of the home folder is nothing that a plugin brings.
+                if let Some(target) = target.filter(|target| target.is_file() || !is_too_wide(target)) {
+                    add(grants, target);
+                }
+            }
+            Ok(kind) if kind.is_dir() && depth > 0 => follow_links(grants, &entry.path(), depth - 1),
+            _ => {}
+        }
+    }
 }
 
 /// What opens a file to be read: its folder, since files belong together that lie together. A folder that is a plugin as
@@ -136,6 +157,9 @@ pub fn let_read(grants: &mut Grants, path: &Path) {
         let folder = if path.is_dir() { Some(path) } else { path.parent() };
         let open = folder.filter(|folder| !is_too_wide(folder)).unwrap_or(path);
         if let Ok(open) = open.canonicalize() {
+            if path.is_dir() {
+                follow_links(grants, &open, MOST_DEPTH);
+            }
             add(grants, open);
         }
     }
@@ -203,6 +227,20 @@ mod tests {
         assert_eq!(opened(&root.join("none")), std::slice::from_ref(&root));
         let home = std::env::var_os("HOME").map(PathBuf::from).expect("tests have a home");
         assert!(is_too_wide(&home) && is_too_wide(Path::new("/")) && !is_too_wide(&home.join("x")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_bundle_opens_the_files_that_links_in_it_lead_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir_all(root.join("kit.lv2/samples")).unwrap();
+        std::fs::create_dir(root.join("sounds")).unwrap();
+        std::fs::write(root.join("sounds/kit.sf2"), "").unwrap();
+        std::os::unix::fs::symlink(root.join("sounds/kit.sf2"), root.join("kit.lv2/samples/kit.sf2")).unwrap();
+        let mut grants = Grants::default();
+        let_read(&mut grants, &root.join("kit.lv2"));
+        assert_eq!(grants.read.into_iter().collect::<Vec<_>>(), [root.join("kit.lv2"), root.join("sounds/kit.sf2")]);
     }
 
     #[cfg(unix)]
