@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 use jobs::message::{FromWorker, Phase, ToWorker, encode_frame};
 use jobs::sandbox::{Grants, Level, Wanted, let_read_alone};
+use jobs::task::AudioSettings;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -291,9 +292,14 @@ impl Keeper {
                 Waited::Ended(exit, capture) => {
                     let mut mishap = mishap(Cause::of_exit(&exit), &watch);
                     if watch.phase == Some(Phase::Process)
-                        && let Some((_, device)) = read_position(live.scratch.path())
+                        && let Some((frame, device)) = read_position(live.scratch.path())
                     {
                         mishap.device = Some(device);
+                        if let ToWorker::Render { task, .. } = request {
+                            let AudioSettings { sample_rate, block_size } = task.audio;
+                            mishap.at_seconds = Some(sample_rate.seconds(frame));
+                            mishap.block = Some(frame / u64::from(block_size.max(1)));
+                        }
                     }
                     return Err(self.bury(live, mishap, &capture));
                 }

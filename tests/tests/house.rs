@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tonemill-jobs", &["audio", "score", "presets"]),
     ("tonemill-dataset", &["audio", "score", "presets", "jobs"]),
     ("tonemill-render-worker", &["audio", "score", "presets", "host", "devices", "mix", "jobs"]),
-    ("tonemill-farm", &["jobs"]),
+    // Whom a failure is held against is a device with its settings.
+    ("tonemill-farm", &["presets", "jobs"]),
     // The command holds the worker as a hidden subcommand; the process that supervises loads no plugin.
     ("tonemill", &["audio", "dataset", "farm", "jobs", "presets", "render-worker"]),
 ];
