@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use jobs::plan::folder::PlanFolder;
 
-use crate::args::{PlanArguments, ProcessArguments};
+use crate::args::{FailureArguments, PlanArguments, ProcessArguments};
 use crate::{Status, Trouble, frozen, render};
 
 #[derive(Debug, Subcommand)]
@@ -59,6 +59,8 @@ struct HandedOn {
     /// Refuse devices that were not probed, or that probing has not shown to be deterministic
     #[arg(long = "strict")]
     _strict: bool,
+    #[command(flatten)]
+    _failures: FailureArguments,
 }
 
 /// Seconds that a part takes if it is left to us: long against starting it, short against what a kill costs.

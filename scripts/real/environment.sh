@@ -28,7 +28,7 @@ packages() {
 }
 
 if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-  bring tools packages patchelf flac || true
+  bring tools packages patchelf flac shellcheck || true
   bring native-plugins packages zam-plugins || true
   # guitarix, mda, x42, Calf, Ardour's and drums as LV2, and a SoundFont for them.
   bring lv2-plugins packages guitarix-lv2 mda-lv2 x42-plugins calf-plugins ardour-lv2-plugins avldrums.lv2 avldrums.lv2-soundfont timgm6mb-soundfont lilv-utils || true

@@ -74,7 +74,11 @@ mod kubernetes {
         let place = Place::new();
         job(&place);
         let claim = format!("audio={}", place.path("").display());
-        let ran = print(&place, &["--claim", &claim, "--memory", "8G", "--cpus", "2", "--", "--strict"]).expect(0);
+        let ran = print(
+            &place,
+            &["--claim", &claim, "--memory", "8G", "--cpus", "2", "--", "--strict", "--max-failures-in-a-row", "5"],
+        )
+        .expect(0);
         let job: Job = serde_yaml_ng::from_str(&ran.out).unwrap();
         // What it does not know, it would pass over; so it is written again, and nothing may be missing.
         let value: serde_json::Value = serde_yaml_ng::from_str(&ran.out).unwrap();
@@ -87,7 +91,10 @@ mod kubernetes {
         let container = &pod.containers[0];
         let plan = place.path("").canonicalize().unwrap().join("my job-plan");
         let arguments = container.args.as_ref().unwrap();
-        assert_eq!(arguments, &["run", plan.to_str().unwrap(), "--workers", "2", "--strict"]);
+        assert_eq!(
+            arguments,
+            &["run", plan.to_str().unwrap(), "--workers", "2", "--strict", "--max-failures-in-a-row", "5"]
+        );
         let variable = &container.env.as_ref().unwrap()[0];
         assert_eq!((variable.name.as_str(), variable.value.as_deref()), ("TONEMILL_SHARDS", Some("5")));
         assert!(pod.termination_grace_period_seconds.unwrap() > 30, "the drain takes so long");

@@ -80,8 +80,8 @@ fn comment(parts: &Parts) -> String {
     format!(
         "# Renders a plan in {count} parts, one an index of an Indexed Job. Written by `tonemill submit k8s`, {version}.
 #
-# Such a job has not yet been run on a cluster. It is checked against Kubernetes' own types and schemas only (1.33, which is
-# also the oldest version that has all of it).
+# Such a job has not yet been run on a cluster. It is made of Kubernetes' own types (1.33, in which the last field of it became
+# stable), and one like it passes the schemas of 1.29 to 1.37 (kubernetes-validate --strict).
 #
 # - Kubernetes sets JOB_COMPLETION_INDEX, from 0; with TONEMILL_SHARDS, tonemill knows its part.
 # - A pod that is evicted or whose node is lost is replaced, and that counts as nobody's failure.

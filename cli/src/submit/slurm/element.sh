@@ -10,6 +10,7 @@ say() { echo "$(date '+%F %T') $element on ${SLURMD_NODENAME:-$HOSTNAME}, start 
 # second TERM would have tonemill end at once), and this shell merely outlives it, to see how tonemill ends.
 renderer=
 signalled=
+# shellcheck disable=SC2317 # It is called by the trap.
 hurry() {
   signalled=yes hurried=yes
   [ -z "$renderer" ] || kill -USR1 "$renderer" 2>/dev/null
