@@ -102,6 +102,12 @@ pub(crate) enum Command {
     /// Serve as a worker process (started by the farm)
     #[command(hide = true)]
     Worker,
+    /// End what a command's workers have started once it has ended (started by the command)
+    #[command(hide = true)]
+    Guard {
+        /// What its workers have in their environment
+        mark: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod estimate;
 mod examine;
 mod failed;
 mod frozen;
+mod guard;
 mod interrupt;
 mod last;
 mod manifest;
@@ -106,13 +107,14 @@ impl Trouble {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if !matches!(arguments.command, Command::Worker)
+    if !matches!(arguments.command, Command::Worker | Command::Guard { .. })
         && let Err(error) = interrupt::watch()
     {
         eprintln!("warning: interruptions end this command at once, since they cannot be waited for: {error}");
     }
     let ended = match &arguments.command {
         Command::Worker => return render_worker::run(),
+        Command::Guard { mark } => return guard::guard(mark),
         Command::Render(arguments) => render::render(arguments),
         Command::Plan(arguments) => render::plan(arguments),
         Command::Run(arguments) => shards::run(arguments),

@@ -13,10 +13,10 @@ use jobs::sandbox::{Grants, Wanted};
 use jobs::task::Task;
 use presets::PluginFormat;
 
-use crate::Trouble;
 use crate::args::{ProcessArguments, ScanArguments};
 use crate::sandbox;
 use crate::scan::{Scanned, Scanner};
+use crate::{Trouble, guard};
 
 /// The worker programs with their arguments: this program itself, unless another is named, and those for the plugins of
 /// some folders.
@@ -65,6 +65,7 @@ fn worker(program: PathBuf, wanted: Wanted) -> WorkerCommand {
     let mut command = WorkerCommand::new(program);
     command.confinement = sandbox::confinement(wanted, &command.program);
     command.args.push("worker".into());
+    command.env.push((guard::VARIABLE.into(), guard::mark().into()));
     command
 }
 

@@ -81,6 +81,26 @@ fn processes_that_plugins_start_end_with_their_worker_though_the_run_goes_well()
 }
 
 #[test]
+fn what_plugins_have_started_ends_with_a_command_that_is_killed() {
+    let file = tonemill_tests::fixtures().display().to_string();
+    let chain = ["fork", "hang-on-process"].map(|id| format!("{{ clap: \"{file}\", id: org.tonemill.fixture.{id} }}"));
+    let place = Place::new();
+    let tones = format!("  - {{ name: hangs, chain: [{}] }}\n", chain.join(", "));
+    FixtureJob { tones, ..FixtureJob::of_gains(1, 4800, 0) }.write(&place);
+    let marker = Marker::new("left");
+    let mut farm = start(&marker, &mut place.command(&["render", "job.yaml", "--stall-timeout", "600"]));
+    while partials(&place).is_empty() {
+        assert!(farm.try_wait().unwrap().is_none(), "the run ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The command, its worker, and what the plugin has started.
+    assert!(marker.alive().len() >= 3, "{:?}", marker.alive());
+    Marker::signal(farm.id(), Signal::KILL);
+    end_of(&mut farm);
+    marker.wait_until_all_are_gone();
+}
+
+#[test]
 fn a_second_run_is_refused_by_name_and_a_killed_one_holds_nobody_up() {
     let place = Place::new();
     let tones = fixture_tone("hangs", "hang-on-process", "");
