@@ -27,7 +27,9 @@ pub struct FixtureJob {
 impl FixtureJob {
     /// Tones of gains that differ by a decibel.
     pub fn of_gains(takes: usize, frames: usize, tones: usize) -> FixtureJob {
-        let tone = |n: usize| fixture_tone(&format!("t{n}"), "gain", &format!(", params: {{ Gain: -{n} dB }}"));
+        let tone = |n: usize| {
+            fixture_tone(&format!("t{n}"), "gain", &format!(", params: {{ Gain: {} dB }}", -(n as f64) / 2.0))
+        };
         FixtureJob { takes, frames, tones: (0..tones).map(tone).collect(), ending: "flac", output: ", bits: 24" }
     }
 
