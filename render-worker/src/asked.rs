@@ -8,9 +8,9 @@ use jobs::task::{Length, Output};
 use crate::build::BuildError;
 use crate::publish::Complete;
 
-/// Most frames by which a sound may be longer or shorter than asked for that was brought to another rate: either end may be
-/// rounded.
-const ROUNDING: u64 = 1;
+/// Most frames by which a sound that was brought to another rate may be longer or shorter than asked for, at each of the two
+/// rates: a take has a whole number of frames at the render's, and so has the file at its own.
+const ROUNDING: f64 = 1.0;
 
 /// Fails where a file has not the frames that its output asks for, or says of itself that it holds something else than what was
 /// written. `frames` is how long the render is, at `rate`, without its tail.
@@ -56,8 +56,9 @@ fn asked(output: &Output, frames: u64, rate: SampleRate, own: SampleRate) -> (u6
     let (least, most) = if own == rate {
         (least, most)
     } else {
-        let at_own = |frames: u64| frames as f64 * own.hz() / rate.hz();
-        (at_own(least).floor() as u64 - ROUNDING.min(at_own(least) as u64), at_own(most).ceil() as u64 + ROUNDING)
+        let ratio = own.hz() / rate.hz();
+        let (rounded, at_own) = (ROUNDING + ROUNDING * ratio, |frames: u64| frames as f64 * ratio);
+        ((at_own(least) - rounded).max(0.0).floor() as u64, (at_own(most) + rounded).ceil() as u64)
     };
     if output.finish.trim.is_some() { (0, most) } else { (least, most) }
 }
@@ -93,7 +94,9 @@ mod tests {
         assert_eq!(bounds(json!("match"), None), (48_000, 48_000));
         assert_eq!(bounds(json!({ "seconds": 0.5 }), None), (24_000, 24_000));
         assert_eq!(bounds(json!({ "tail": { "limit": 2.0 } }), None), (48_000, 144_000));
-        assert_eq!(bounds(json!("match"), Some(44_100)), (44_099, 44_101));
+        assert_eq!(bounds(json!("match"), Some(44_100)), (44_098, 44_102));
+        // A frame at the render's rate is four of the file's.
+        assert_eq!(bounds(json!("match"), Some(192_000)), (191_995, 192_005));
     }
 
     #[test]
