@@ -126,6 +126,11 @@ pub(crate) struct RenderArguments {
     /// Refuse devices that were not probed, or that probing has not shown to be deterministic
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Keep journal, logs and lock of outputs in an object store in this folder [default: one of their name in .tonemill]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cache: CacheArguments,
     #[command(flatten)]
     pub(crate) failures: FailureArguments,
     #[command(flatten)]
@@ -174,7 +179,17 @@ pub(crate) struct RenderTaskArguments {
     #[arg(long, value_name = "FILE/DIR")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) cache: CacheArguments,
+    #[command(flatten)]
     pub(crate) process: ProcessArguments,
+}
+
+/// How much of object stores is kept on this machine.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CacheArguments {
+    /// Most bytes of files from object stores that are kept on this machine
+    #[arg(long, value_name = "SIZE", default_value = "10GB")]
+    pub(crate) cache_size: ByteSize,
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +202,8 @@ pub(crate) struct PlanArguments {
     /// Write the plan to this file (.jsonl), or as a folder, instead of standard output
     #[arg(short, long, value_name = "FILE|DIR")]
     pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cache: CacheArguments,
     #[command(flatten)]
     pub(crate) process: ProcessArguments,
 }

@@ -124,11 +124,10 @@ pub(crate) fn lift(held: Held, which: &Which<'_>, into: &Path) -> Result<Vec<Sta
     Ok(meant)
 }
 
-/// The state folders of an output folder: its own, and those of runs beside each other.
-pub(crate) fn states(out: &Path) -> Result<Vec<PathBuf>, Trouble> {
-    let state = out.join(jobs::quarantine::STATE);
-    let runs = farm::shards::all(&state).map_err(Trouble::input)?;
-    Ok([vec![state], runs].concat())
+/// A state folder, and those of runs beside each other in it.
+pub(crate) fn states(state: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    let runs = farm::shards::all(state).map_err(Trouble::input)?;
+    Ok([vec![state.to_owned()], runs].concat())
 }
 
 #[cfg(test)]

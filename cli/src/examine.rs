@@ -13,6 +13,7 @@ use jobs::task::AudioSettings;
 use presets::document::{Collector, Place};
 use presets::file::PlacedDevice;
 use presets::folders::Folders;
+use presets::url::is_url;
 use presets::{DeviceSetup, PluginFile, PluginFormat};
 
 use crate::Trouble;
@@ -47,7 +48,24 @@ impl Examiner for InWorker<'_> {
         signal: Option<usize>,
     ) -> Result<Examination, ExamineError> {
         let died = |reason: String| Err(ExamineError::Died { reason });
-        match self.asking.ask(ToWorker::Examine { setup: Box::new(setup.clone()), audio, signal }) {
+        // The worker reads no object store: what lies in one is on this machine as long as it looks at it.
+        let (mut setup, mut held) = (setup.clone(), Vec::new());
+        let mut refused = None;
+        jobs::task::files_of(&mut setup, &mut |path| {
+            if is_url(path) {
+                match self.asking.fetcher.fetch(path) {
+                    Ok(local) => {
+                        path.clone_from(&local.path);
+                        held.push(local);
+                    }
+                    Err(error) => refused = Some(error.to_string()),
+                }
+            }
+        });
+        if let Some(reason) = refused {
+            return Err(ExamineError::Refused { reason });
+        }
+        match self.asking.ask(ToWorker::Examine { setup: Box::new(setup), audio, signal }) {
             Ok(FromWorker::Examined(examination)) => Ok(*examination),
             Ok(_) => died("the worker answered something else".to_owned()),
             Err(mishap) if matches!(mishap.cause, Cause::Refused { .. } | Cause::StartFailed { .. }) => {

@@ -6,10 +6,12 @@ use std::io::BufReader;
 use std::path::Path;
 
 use jobs::ENGINE;
+use jobs::fetch::Fetcher;
 use jobs::hash::Hashes;
 use jobs::plan::folder::PlanFolder;
 use jobs::plan::{Header, Plan};
 use jobs::task::Task;
+use presets::url::is_url;
 
 use crate::Trouble;
 
@@ -42,20 +44,31 @@ pub(crate) fn check_engine(header: &Header, path: &Path) -> Result<(), Trouble> 
 }
 
 /// Reads a plan, whose files must be what they were when it was made.
-pub(crate) fn read(path: &Path) -> Result<Plan, Trouble> {
+/// What lies in object stores is looked at when its task begins.
+pub(crate) fn read(path: &Path, fetcher: &dyn Fetcher) -> Result<Plan, Trouble> {
     let plan = open(path)?;
-    check_sources(plan.tasks.iter(), path)?;
+    check_sources(plan.tasks.iter(), path, fetcher)?;
     Ok(plan)
 }
 
 /// Fails where a file that these tasks of a plan need is not what it was when the plan was made.
-pub(crate) fn check_sources(tasks: impl Iterator<Item = Task>, path: &Path) -> Result<(), Trouble> {
+pub(crate) fn check_sources(
+    tasks: impl Iterator<Item = Task>,
+    path: &Path,
+    fetcher: &dyn Fetcher,
+) -> Result<(), Trouble> {
     let shown = path.display();
     let mut hashes = Hashes::default();
     let mut seen = HashSet::new();
     for source in tasks.flat_map(|task| task.sources) {
         // What is part of the program is what it was, since the program is.
         if source.path.starts_with("embedded:") || !seen.insert((source.path.clone(), source.blake3.clone())) {
+            continue;
+        }
+        if is_url(Path::new(&source.path)) {
+            if let Some(refusal) = fetcher.refusal() {
+                return Err(Trouble::input(format!("{shown} needs {}: {refusal}", source.path)));
+            }
             continue;
         }
         let now = hashes

@@ -17,6 +17,11 @@ mod guard;
 mod interrupt;
 mod last;
 mod manifest;
+#[cfg(feature = "object-store")]
+mod objects;
+#[cfg(not(feature = "object-store"))]
+#[path = "objects/none.rs"]
+mod objects;
 mod package;
 mod plugins;
 mod preset;
@@ -28,6 +33,7 @@ mod sandbox;
 mod scan;
 mod shards;
 mod show;
+mod site;
 mod status;
 mod submit;
 mod verdicts;

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use farm::journal::{self, Damage};
 use farm::shards::{self, Together};
 use jobs::ledger::{Entry, Index, KeyHash, Ledger, Name};
-use jobs::manifest::{self, FILE_NAME, Record, Writing};
+use jobs::manifest::{self, Record, Writing};
 use jobs::plan::Plan;
 use jobs::quarantine::{self, STATE};
 
 use crate::Trouble;
+use crate::site::Site;
 use crate::verdicts::Verdicts;
 use lines::Lines;
 
@@ -23,8 +24,8 @@ const INDEX: &str = "index";
 /// All that is known of what stands in an output folder.
 pub(crate) struct Known<'a> {
     plan: &'a Plan,
+    site: &'a Site,
     folder: &'a Path,
-    state: PathBuf,
     ledger: Ledger,
     lines: Lines,
     /// The manifest's files in its order.
@@ -42,12 +43,12 @@ pub(crate) struct Known<'a> {
 impl<'a> Known<'a> {
     /// Reads the manifest, and the journals of runs that no manifest holds yet. With the output's lock held, `alone` says
     /// so: then the journals of its own state folder are all of runs that are over.
-    pub(crate) fn read(plan: &'a Plan, alone: bool) -> Result<Known<'a>, Trouble> {
+    pub(crate) fn read(plan: &'a Plan, site: &'a Site, alone: bool) -> Result<Known<'a>, Trouble> {
         let folder = plan.header.output_root.as_path();
         let mut known = Known {
             plan,
+            site,
             folder,
-            state: folder.join(STATE),
             ledger: Ledger::default(),
             lines: Lines::default(),
             order: Vec::new(),
@@ -57,11 +58,17 @@ impl<'a> Known<'a> {
             damaged: Vec::new(),
             changed: false,
         };
-        let together = if known.state.is_dir() { Some(shards::Together::to_read(&known.state)) } else { None };
+        let state = site.state();
+        let together = if state.is_dir() { Some(shards::Together::to_read(state)) } else { None };
         let _together = together.transpose().map_err(Trouble::input)?;
         known.read_manifest()?;
         known.read_journals(alone)?;
         Ok(known)
+    }
+
+    /// Where the outputs lie.
+    pub(crate) fn site(&self) -> &'a Site {
+        self.site
     }
 
     /// What stands, as far as deciding needs it.
@@ -85,7 +92,7 @@ impl<'a> Known<'a> {
     }
 
     fn read_manifest(&mut self) -> Result<(), Trouble> {
-        let path = self.folder.join(FILE_NAME);
+        let path = self.site.old_manifest();
         let file = self.lines.add(path.clone());
         let index = match Index::read(&self.manifest_index(), &path, file) {
             Some(index) => index,
@@ -95,7 +102,7 @@ impl<'a> Known<'a> {
                     index.entries.push(Entry::of_record(&record, lines::place(file, offset, length)));
                 });
                 self.changed |= torn.map_err(Trouble::input)?;
-                let settled = journal::settled_outputs(&self.state).map_err(Trouble::input)?;
+                let settled = journal::settled_outputs(self.site.state()).map_err(Trouble::input)?;
                 index.begun = settled.iter().map(|path| Name::of(path, self.folder)).collect();
                 index
             }
@@ -109,12 +116,12 @@ impl<'a> Known<'a> {
     }
 
     fn manifest_index(&self) -> PathBuf {
-        self.state.join("manifest.index")
+        self.site.state().join("manifest.index")
     }
 
     /// Takes over what the journals say. Who wrote a file last counts.
     fn read_journals(&mut self, alone: bool) -> Result<(), Trouble> {
-        let state = self.state.clone();
+        let state = self.site.state().to_owned();
         if alone {
             self.over.push(state.clone());
         }
@@ -187,7 +194,7 @@ impl<'a> Known<'a> {
 
     /// Takes over what the journals say since it was read: of a run that this process has just ended.
     pub(crate) fn read_again(&mut self) -> Result<(), Trouble> {
-        *self = Known::read(self.plan, true)?;
+        *self = Known::read(self.plan, self.site, true)?;
         Ok(())
     }
 
@@ -199,8 +206,9 @@ impl<'a> Known<'a> {
     /// Writes the manifest: the plan's files in its order, then others that still stand. Gives its path. Hold the output's
     /// lock.
     pub(crate) fn write(&mut self, verdicts: &mut Verdicts) -> Result<PathBuf, Trouble> {
-        let _together = Together::to_write(&self.state).map_err(Trouble::input)?;
-        let path = self.folder.join(FILE_NAME);
+        let _together = Together::to_write(self.site.state()).map_err(Trouble::input)?;
+        self.site.look_at_files()?;
+        let path = self.site.new_manifest();
         let written = manifest::write(&path, |to| Emitting { known: self, verdicts, made: None, by_key: None }.all(to));
         let mut index = written.map_err(Trouble::input)?;
         index.begun = self.ledger.begun();
@@ -208,21 +216,23 @@ impl<'a> Known<'a> {
         if let Err(error) = index.write(&self.manifest_index(), &path) {
             eprintln!("warning: cannot write {}: {error}", self.manifest_index().display());
         }
+        let place = self.site.publish_manifest()?;
+        // Not before others can read what is finished.
         self.settle()?;
         self.changed = false;
-        Ok(path)
+        Ok(place)
     }
 
     /// Sets the journals aside whose runs are over.
     fn settle(&mut self) -> Result<(), Trouble> {
         for over in std::mem::take(&mut self.over) {
-            if over == self.state {
+            if over == self.site.state() {
                 journal::settle(&over).map_err(Trouble::input)?;
                 continue;
             }
             let Some(_lock) = shards::take_over(&over).map_err(Trouble::input)? else { continue };
-            journal::settle_into(&over, &self.state).map_err(Trouble::input)?;
-            retire(&over, &self.state).map_err(|error| {
+            journal::settle_into(&over, self.site.state()).map_err(Trouble::input)?;
+            retire(&over, self.site.state()).map_err(|error| {
                 Trouble::system(format!("cannot put the folder of a run that is over aside, {}", over.display()), error)
             })?;
         }
@@ -315,7 +325,7 @@ impl Emitting<'_, '_> {
                 let name = Name::of(&output.path, known.folder);
                 emitted.insert(name);
                 let Some(entry) = known.ledger.get(name) else { continue };
-                if stands(entry, &output.path, known.folder) {
+                if stands(entry, &output.path, known) {
                     self.one(entry, Some(index).filter(|_| entry.key == key), to)?;
                 }
             }
@@ -331,8 +341,8 @@ impl Emitting<'_, '_> {
         rest.extend(others);
         for entry in rest {
             let Some((path, _)) = known.lines.written(entry, known.folder) else { continue };
-            let asked = quarantine::asked(&known.state, &path).unwrap_or(path);
-            if stands(entry, &asked, known.folder) {
+            let asked = quarantine::asked(&known.folder.join(STATE), &path).unwrap_or(path);
+            if stands(entry, &asked, known) {
                 self.one(entry, None, to)?;
             }
         }
@@ -370,6 +380,7 @@ impl Emitting<'_, '_> {
 }
 
 /// Whether the file that was to stand at `path` stands, there or in quarantine.
-fn stands(entry: &Entry, path: &Path, folder: &Path) -> bool {
-    path.exists() || (entry.quarantined && quarantine::quarantined(folder, path).exists())
+fn stands(entry: &Entry, path: &Path, known: &Known<'_>) -> bool {
+    let site = known.site;
+    site.stands(path) || (entry.quarantined && site.stands(&quarantine::quarantined(known.folder, path)))
 }

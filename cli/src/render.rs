@@ -8,12 +8,12 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use farm::{FarmEvent, Limits, Run, StopReason, Summary};
+use farm::{Carrier, FarmEvent, Limits, Run, StopReason, Summary};
 use jobs::ledger::Name;
 use jobs::plan::{Options, Outline, Plan};
-use jobs::quarantine::{OutputRoot, STATE};
+use jobs::quarantine::OutputRoot;
 use jobs::queue::{Left, Queue};
-use jobs::resume::{self, Decision, Disk};
+use jobs::resume::{self, Decision};
 
 use crate::args::{PlanArguments, ProcessArguments, RenderArguments};
 use crate::blame;
@@ -24,8 +24,10 @@ use crate::failed::FailedPlans;
 use crate::frozen;
 use crate::last::LastRun;
 use crate::manifest::Known;
+use crate::objects::{Objects, Work};
 use crate::sandbox;
 use crate::show::{self, Show};
+use crate::site::Site;
 use crate::verdicts::Verdicts;
 use crate::workers::{self, Asking};
 use crate::{Status, Trouble, shards};
@@ -35,9 +37,10 @@ const MOST_REFUSALS: usize = 20;
 
 /// `tonemill render`.
 pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
+    let objects = Objects::new(&arguments.cache);
     let plan = match (frozen::is_plan(&arguments.job), &arguments.out) {
-        (false, out) => prepare(&arguments.job, out.as_deref(), &arguments.process)?,
-        (true, None) => frozen::read(&arguments.job)?,
+        (false, out) => prepare(&arguments.job, out.as_deref(), &objects, &arguments.process)?,
+        (true, None) => frozen::read(&arguments.job, &*objects.fetcher())?,
         (true, Some(_)) => {
             return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
         }
@@ -47,16 +50,18 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let data_set = Wanted::of(&plan)?;
     let mut verdicts = Verdicts::new();
     let workers = workers::count(arguments.workers);
-    let state = plan.header.output_root.join(STATE);
+    let site = Site::of(&plan, &objects, arguments.state.as_deref())?;
+    let state = site.state().to_owned();
     // Bad input leaves no trace, not even the folder for the lock.
     let all = 0..plan.tasks.len();
-    let first = left(&plan, all.clone(), &Known::read(&plan, false)?)?;
+    let first = left(&plan, all.clone(), &Known::read(&plan, &site, false)?)?;
     verdicts.look_up(first.iter());
     verdicts.enforce(arguments.strict)?;
     // What stands is looked at again under the lock: another run may just have ended.
     let lock =
         if state.is_dir() || !first.is_empty() { Some(farm::lock(&state).map_err(Trouble::not_begun)?) } else { None };
-    let mut known = Known::read(&plan, lock.is_some())?;
+    site.look()?;
+    let mut known = Known::read(&plan, &site, lock.is_some())?;
     known.sweep()?;
     let left = left(&plan, all, &known)?;
     let kept = plan.tasks.len() - left.len();
@@ -77,13 +82,21 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         if arguments.json {
             show::event("estimate", &outlook);
         }
-        outlook.warn_of_room(&plan.header.output_root, standing(&plan, &left, &known));
+        // A store has room; what is on its way there has little need of it.
+        if site.shelf().is_none() {
+            outlook.warn_of_room(&plan.header.output_root, standing(&plan, &left, &known));
+        }
     }
-    let held = blame::read(blame::states(&plan.header.output_root)?)?;
+    let held = blame::read(blame::states(&state)?)?;
     let to_do = left.len();
     let workers = workers.min(to_do);
     let mut command = workers::command(&arguments.process)?;
     sandbox::open_plan(&mut command, &plan.header);
+    let carrier = carrier(&objects, &plan, &site, &left, workers)?;
+    sandbox::open_carried(&mut command, &objects, &site)?;
+    if site.shelf().is_some() {
+        eprintln!("State of this run: {}", state.display());
+    }
     let mut show = Show::new(&left, arguments.json, workers);
     let mut failed = FailedPlans::of(&plan, &state);
     let run = Run {
@@ -106,7 +119,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         show.event(event);
         warning.iter().for_each(|warning| show.event(warning));
     };
-    let summary = farm::run_holding(run, &lock, &mut tell).map_err(Trouble::not_begun)?;
+    let summary = farm::run_carrying(run, &lock, carrier, &mut tell).map_err(Trouble::not_begun)?;
     if let Err(error) = LastRun::now(&plan.header.job, kept, to_do, &summary).write(&state) {
         eprintln!("warning: `tonemill status` will not know of this run: {error}");
     }
@@ -126,6 +139,18 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     Ok(data_set.map_or(status, |wanted| wanted.conclude(status, undone, arguments.json)))
 }
 
+/// Who carries the files of these tasks that lie in object stores.
+fn carrier(
+    objects: &Objects,
+    plan: &Plan,
+    site: &Site,
+    left: &Queue,
+    workers: usize,
+) -> Result<Option<Arc<dyn Carrier>>, Trouble> {
+    let (shelf, staging, stood) = (site.shelf(), site.clear_staging()?, site.standing());
+    objects.carrier(Work { plan, left, workers, shelf, staging, stood })
+}
+
 /// Bytes of the files of a plan that stand and stay.
 fn standing(plan: &Plan, left: &Queue, known: &Known<'_>) -> u64 {
     let left: HashSet<usize> = left.left().iter().map(|left| left.index as usize).collect();
@@ -139,7 +164,7 @@ fn standing(plan: &Plan, left: &Queue, known: &Known<'_>) -> u64 {
 
 /// The tasks of a plan in a range that are left to do, with the outputs that they get.
 pub(crate) fn left(plan: &Plan, range: Range<usize>, known: &Known<'_>) -> Result<Queue, Trouble> {
-    let decisions = resume::decide(plan, known.ledger(), &Disk);
+    let decisions = resume::decide(plan, known.ledger(), known.site());
     let root = OutputRoot::from(plan.header.output_root.clone());
     let mut left = Vec::new();
     let mut refused = Vec::new();
@@ -177,7 +202,8 @@ pub(crate) fn status(summary: &Summary) -> Status {
 
 /// `tonemill plan`.
 pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
-    let plan = prepare(&arguments.job, arguments.out.as_deref(), &arguments.process)?;
+    let objects = Objects::new(&arguments.cache);
+    let plan = prepare(&arguments.job, arguments.out.as_deref(), &objects, &arguments.process)?;
     workers::check(&plan, &arguments.process)?;
     Wanted::of(&plan)?;
     if let Some(outlook) = Outlook::of(&plan) {
@@ -201,11 +227,13 @@ pub(crate) fn plan(arguments: &PlanArguments) -> Result<Status, Trouble> {
 }
 
 /// Reads and plans a job.
-fn prepare(job: &Path, out: Option<&Path>, process: &ProcessArguments) -> Result<Plan, Trouble> {
+fn prepare(job: &Path, out: Option<&Path>, objects: &Objects, process: &ProcessArguments) -> Result<Plan, Trouble> {
     let mut job = jobs::file::read(job).map_err(|mistakes| Trouble::mistakes(&mistakes))?;
     data_set::check(&mut job);
-    let options = Options { output_base: out.map(Path::to_owned), ..Options::standard() };
+    let fetcher = objects.fetcher();
+    let options = Options { output_base: out.map(Path::to_owned), fetcher, ..Options::standard() };
     let mut asking = Asking::new(process)?;
+    asking.fetcher = objects.fetcher();
     asking.require_worker()?;
     let plan = jobs::plan::build(&job, &options, &mut InWorker { asking: &mut asking })
         .map_err(|mistakes| Trouble::mistakes(&mistakes))?;

@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use jobs::fetch::{Fetcher, Local};
 use jobs::message::{FromWorker, ToWorker};
 use jobs::plan::Plan;
 use jobs::quarantine::OutputRoot;
-use jobs::task::Task;
+use jobs::task::{Source, Task};
+use presets::url::is_url;
 
 use crate::args::RenderTaskArguments;
 use crate::frozen;
+use crate::objects::Objects;
 use crate::workers::{self, Asking};
 use crate::{Status, Trouble};
 
@@ -18,16 +21,43 @@ const HERE: &str = "TONEMILL_IN_PROCESS";
 /// `tonemill render-task`.
 pub(crate) fn render_task(arguments: &RenderTaskArguments) -> Result<Status, Trouble> {
     let (path, number) = place(&arguments.task)?;
+    let objects = Objects::new(&arguments.cache);
     let plan = frozen::open(&path)?;
     let task = plan.tasks.iter().find(|task| task.number == number).ok_or_else(|| {
         let count = crate::show::count(plan.tasks.len(), "task");
         Trouble::input(format!("{} has no task {number}; it has {count}", path.display()))
     })?;
-    if let Err(trouble) = frozen::check_sources(std::iter::once(task.clone()), &path) {
+    if let Err(trouble) = frozen::check_sources(std::iter::once(task.clone()), &path, &*objects.fetcher()) {
         eprintln!("warning: {}; what failed may not fail again", trouble.words);
     }
-    let task = moved(task, &plan, arguments.out.as_deref())?;
+    let mut task = moved(task, &plan, arguments.out.as_deref())?;
+    // They stay on this machine as long as this is held.
+    let _held = brought(&mut task, &*objects.fetcher())?;
     if arguments.in_process { here(task) } else { in_worker(task, arguments) }
+}
+
+/// Brings what a task reads from object stores to this machine, and has the task read it here.
+fn brought(task: &mut Task, fetcher: &dyn Fetcher) -> Result<Vec<Local>, Trouble> {
+    let (mut held, mut refused) = (Vec::new(), None);
+    let sources = &mut task.sources;
+    let mut bring = |path: &mut PathBuf| {
+        if is_url(path) {
+            match fetcher.fetch(path) {
+                Ok(local) => {
+                    // A worker may read what is among the sources.
+                    let same = |source: &&mut Source| Path::new(&source.path) == *path;
+                    let sources = sources.iter_mut().filter(same);
+                    sources.for_each(|source| source.path = local.path.display().to_string());
+                    path.clone_from(&local.path);
+                    held.push(local);
+                }
+                Err(error) => refused = Some(error),
+            }
+        }
+    };
+    task.render.for_each_file(&mut bring);
+    task.annotations.iter_mut().for_each(|annotation| bring(&mut annotation.source));
+    refused.map_or(Ok(held), |error| Err(Trouble::input(error)))
 }
 
 /// The plan and the number in `PLAN#N`.
@@ -85,6 +115,8 @@ fn moved(mut task: Task, plan: &Plan, out: Option<&Path>) -> Result<Task, Troubl
 
 /// The folder beside an output folder for one task of it.
 fn beside(root: &Path, number: u32) -> PathBuf {
+    // Where an output folder lies in an object store, it is the working directory that this goes to.
+    let root = if is_url(root) { Path::new(root.file_name().unwrap_or_default()) } else { root };
     let mut name = root.file_name().unwrap_or_default().to_owned();
     name.push(format!(".task-{number}"));
     root.with_file_name(name)

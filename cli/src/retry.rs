@@ -1,19 +1,18 @@
 //! Lifting by hand what is held against plugins.
 
-use jobs::quarantine::STATE;
-
 use crate::args::RetryArguments;
 use crate::blame::{self, Which};
+use crate::site::{nothing_known, state_of};
 use crate::{Status, Trouble, shards};
 
 /// `tonemill retry`.
 pub(crate) fn retry(arguments: &RetryArguments) -> Result<Status, Trouble> {
     let out = &shards::output_of(&arguments.out)?;
-    let state = out.join(STATE);
+    let state = state_of(out);
     if !state.is_dir() {
-        return Err(Trouble::input(format!("{} is no output folder: nothing was rendered there", out.display())));
+        return Err(Trouble::input(nothing_known(out)));
     }
-    let held = blame::read(blame::states(out)?)?;
+    let held = blame::read(blame::states(&state)?)?;
     let which = Which { plugin: arguments.plugin.as_deref(), preset: arguments.preset.as_deref() };
     let is_narrow = which.plugin.is_some() || which.preset.is_some();
     let nothing = held.ledger.standings().next().is_none();

@@ -6,9 +6,13 @@ use std::sync::OnceLock;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use farm::{Client, Programs};
 use jobs::plan::Header;
-use jobs::sandbox::{Confinement, Level, Wanted, is_too_wide, let_read, let_write, plugin_folders};
+use jobs::sandbox::{Confinement, Grants, Level, Wanted, is_too_wide, let_read, let_write, plugin_folders};
+
+use presets::url::is_url;
 
 use crate::args::ProcessArguments;
+use crate::objects::Objects;
+use crate::site::Site;
 use crate::workers::{self, WorkFolder};
 use crate::{Trouble, show};
 
@@ -40,9 +44,32 @@ pub(crate) fn open_plan(programs: &mut Programs, header: &Header) {
         return;
     }
     let mut grants = header.sandbox.clone();
+    if is_url(&header.output_root) {
+        programs.grant(&grants);
+        return;
+    }
     let_write(&mut grants, &header.output_root);
     programs.grant(&grants);
     warn_of_output(programs.confinement().wanted, &header.output_root);
+}
+
+/// Opens to workers the folders where they find files of object stores, and where they leave what goes there.
+pub(crate) fn open_carried(programs: &mut Programs, objects: &Objects, site: &Site) -> Result<(), Trouble> {
+    if programs.confinement().wanted == Wanted::Off {
+        return Ok(());
+    }
+    let mut grants = Grants::default();
+    if let Some(folder) = objects.content() {
+        let_read(&mut grants, &folder);
+    }
+    if site.shelf().is_some() {
+        let folder = site.staging();
+        // Only what is there can be opened.
+        std::fs::create_dir_all(&folder).map_err(|error| Trouble::system(folder.display(), error))?;
+        let_write(&mut grants, &folder);
+    }
+    programs.grant(&grants);
+    Ok(())
 }
 
 /// Warns where the folder that is written to is one that should not be open.

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use farm::blame::Standing;
 use farm::{Report, journal};
-use jobs::manifest::{self, FILE_NAME};
+use jobs::manifest;
 use jobs::plan::folder::PlanFolder;
-use jobs::quarantine::STATE;
 use serde::Serialize;
 
 use crate::args::StatusArguments;
 use crate::blame;
 use crate::last::LastRun;
 use crate::show::count;
+use crate::site::{manifest_of, nothing_known, state_of};
 use crate::{Status, Trouble, shards};
 
 /// How many failed tasks are shown to people.
@@ -39,11 +39,11 @@ pub(crate) fn status(arguments: &StatusArguments) -> Result<Status, Trouble> {
         return shards::status(&arguments.out, arguments.json);
     }
     let out = &arguments.out;
-    let state = out.join(STATE);
-    if !state.is_dir() && !out.join(FILE_NAME).is_file() {
-        return Err(Trouble::input(format!("{} is no output folder: nothing was rendered there", out.display())));
+    let state = state_of(out);
+    if !state.is_dir() && !manifest_of(out).is_file() {
+        return Err(Trouble::input(nothing_known(out)));
     }
-    let held = blame::read(blame::states(out)?)?;
+    let held = blame::read(blame::states(&state)?)?;
     let last_run = LastRun::read(&state)?;
     let (done, failed) = tasks(out, last_run.as_ref())?;
     let missing = last_run.as_ref().map(|last| last.tasks.saturating_sub(done));
@@ -85,12 +85,12 @@ pub(crate) fn status(arguments: &StatusArguments) -> Result<Status, Trouble> {
 /// How many tasks are done, and the reports of those that were given up.
 fn tasks(out: &Path, last: Option<&LastRun>) -> Result<(usize, Vec<Report>), Trouble> {
     let mut done: BTreeSet<String> = BTreeSet::new();
-    manifest::each(&out.join(FILE_NAME), |record| {
+    manifest::each(&manifest_of(out), |record| {
         done.insert(record.key);
     })
     .map_err(Trouble::input)?;
     let mut told = Vec::new();
-    for state in blame::states(out)? {
+    for state in blame::states(&state_of(out))? {
         for path in journal::paths(&state).map_err(Trouble::input)? {
             let each = journal::each(&path, |entry, _, _| match entry {
                 journal::Entry::Finished { key, .. } => {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use jobs::plan::folder::PlanFolder;
 
-use crate::args::{FailureArguments, PlanArguments, ProcessArguments};
+use crate::args::{CacheArguments, FailureArguments, PlanArguments, ProcessArguments};
 use crate::{Status, Trouble, frozen, render};
 
 #[derive(Debug, Subcommand)]
@@ -54,6 +54,8 @@ struct PartsArguments {
 #[derive(Debug, Parser)]
 #[command(no_binary_name = true, disable_help_flag = true)]
 struct HandedOn {
+    #[command(flatten)]
+    cache: CacheArguments,
     #[command(flatten)]
     process: ProcessArguments,
     /// Refuse devices that were not probed, or that probing has not shown to be deterministic
@@ -111,7 +113,7 @@ impl PartsArguments {
     /// The plan folder, made if there is a job instead, and the number of its parts.
     fn parts(&self) -> Result<Parts, Trouble> {
         // A mistake is told now rather than by every part.
-        let HandedOn { process, .. } = HandedOn::try_parse_from(&self.run).map_err(|error| {
+        let HandedOn { cache, process, .. } = HandedOn::try_parse_from(&self.run).map_err(|error| {
             Trouble::input(format!("what stands behind -- is handed to `tonemill run`: {}", error.to_string().trim()))
         })?;
         let path = if PlanFolder::is_at(&self.job) {
@@ -132,7 +134,7 @@ impl PartsArguments {
                 return Err(Trouble::input(words));
             }
             let (job, out, output) = (self.job.clone(), self.out.clone(), Some(path.clone()));
-            render::plan(&PlanArguments { job, out, output, process })?;
+            render::plan(&PlanArguments { job, out, output, cache, process })?;
             path
         };
         let folder = PlanFolder::open(&path).map_err(Trouble::input)?;

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use farm::{Cause, Client, Limits, Mishap, Programs, WorkerCommand};
+use jobs::fetch::{Fetcher, LocalOnly};
 use jobs::message::{FromWorker, ToWorker};
 use jobs::plan::Plan;
 use jobs::sandbox::{Grants, Wanted};
@@ -118,6 +120,8 @@ pub(crate) struct Asking {
     process: ProcessArguments,
     scanner: Option<Scanner>,
     plugins: HashMap<PluginFormat, Scanned>,
+    /// Who brings files of devices that lie in object stores.
+    pub(crate) fetcher: Rc<dyn Fetcher>,
 }
 
 impl Asking {
@@ -127,7 +131,7 @@ impl Asking {
         let state = folder.path().to_owned();
         let client = Client::new(command(arguments)?, limits(arguments), state).map_err(Trouble::input)?;
         let (process, plugins) = (arguments.clone(), HashMap::new());
-        Ok(Asking { client, folder, process, scanner: None, plugins })
+        Ok(Asking { client, folder, process, scanner: None, plugins, fetcher: Rc::new(LocalOnly) })
     }
 
     /// The folder for whatever lasts no longer than this.

@@ -20,6 +20,7 @@
 
 pub mod blame;
 mod capture;
+mod carry;
 mod client;
 mod command;
 mod event;
@@ -40,6 +41,7 @@ pub mod shards;
 mod supervisor;
 mod watch;
 
+pub use carry::{Brought, Carrier};
 pub use client::Client;
 pub use command::{PARENT_VARIABLE, WorkerCommand};
 pub use event::{FarmEvent, StopReason, Summary, WorkerId};
@@ -51,4 +53,4 @@ pub use lock::{Lock, LockError};
 pub use programs::{Class, Mixed, Programs};
 pub use report::{Cause, Mishap, Report};
 pub use reproduce::Reproduce;
-pub use run::{FarmError, Run, lock, run, run_holding};
+pub use run::{FarmError, Run, lock, run, run_carrying, run_holding};

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use jobs::message::{FromWorker, ToWorker, encode_frame};
@@ -15,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::blame::{self, Ledger};
 use crate::capture::Capture;
+use crate::carry::{Carriage, Carried, Carrier, Outcome, SIGN_OF_LIFE};
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::journal::{self, JournalError, Writer};
 use crate::limits::Limits;
@@ -105,7 +107,17 @@ pub fn lock(state: &Path) -> Result<Lock, FarmError> {
 }
 
 /// As [`run`], for whoever holds the state folder's lock already, to read and write beside it what depends on the run.
-pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
+pub fn run_holding(run: Run, lock: &Lock, on_event: &mut dyn FnMut(&FarmEvent)) -> Result<Summary, FarmError> {
+    run_carrying(run, lock, None, on_event)
+}
+
+/// As [`run_holding`], for tasks whose files lie elsewhere.
+pub fn run_carrying(
+    mut run: Run,
+    _lock: &Lock,
+    carrier: Option<Arc<dyn Carrier>>,
+    on_event: &mut dyn FnMut(&FarmEvent),
+) -> Result<Summary, FarmError> {
     let state = prepare_state(&run.state)?;
     if let Err(text) = scratch::remove_left_behind(&state) {
         on_event(&FarmEvent::Warning { text });
@@ -124,7 +136,9 @@ pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEve
         .map_err(FarmError::Runtime)?;
 
     let (tell, happenings) = mpsc::channel(WAITING);
+    let (carriage, carried) = Carriage::new(carrier);
     let mut doing = Doing {
+        carriage,
         supervisor: Supervisor::new(run.tasks, workers, run.limits.clone())
             .serving(run.command.clone())
             .with_blame(blaming(run.ledger, run.reproduce)),
@@ -142,7 +156,7 @@ pub fn run_holding(mut run: Run, _lock: &Lock, on_event: &mut dyn FnMut(&FarmEve
         let interrupt = signal(SignalKind::interrupt()).map_err(FarmError::Runtime)?;
         let terminate = signal(SignalKind::terminate()).map_err(FarmError::Runtime)?;
         let time_almost_up = signal(SignalKind::user_defined1()).map_err(FarmError::Runtime)?;
-        doing.go_on_until_over(happenings, interrupt, terminate, time_almost_up).await;
+        doing.go_on_until_over(happenings, carried, [interrupt, terminate, time_almost_up]).await;
         Ok::<(), FarmError>(())
     })?;
 
@@ -176,6 +190,7 @@ pub(crate) fn prepare_state(state: &Path) -> Result<PathBuf, FarmError> {
 }
 
 struct Doing<'a> {
+    carriage: Carriage,
     supervisor: Supervisor,
     programs: Programs,
     /// It is looked at regularly what workers hold.
@@ -202,10 +217,11 @@ impl Doing<'_> {
     async fn go_on_until_over(
         &mut self,
         mut happenings: mpsc::Receiver<(WorkerId, Happening)>,
-        mut interrupt: Signal,
-        mut terminate: Signal,
-        mut time_almost_up: Signal,
+        mut carried: mpsc::UnboundedReceiver<Carried>,
+        [mut interrupt, mut terminate, mut time_almost_up]: [Signal; 3],
     ) {
+        let mut signs = tokio::time::interval(SIGN_OF_LIFE);
+        signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut events = vec![Event::Begin];
@@ -219,7 +235,15 @@ impl Doing<'_> {
                 Some(()) = interrupt.recv() => vec![Event::StopAsked],
                 Some(()) = terminate.recv() => vec![Event::StopAsked],
                 Some(()) = time_almost_up.recv() => vec![Event::TimeAlmostUp],
-                Some((worker, happening)) = happenings.recv() => self.events_of(worker, happening),
+                Some((worker, happening)) = happenings.recv() => match self.carriage.pass(worker, happening) {
+                    Some(happening) => self.events_of(worker, happening),
+                    None => Vec::new(),
+                },
+                Some(done) = carried.recv() => self.events_of_carried(done),
+                _ = signs.tick(), if self.carriage.is_busy() => {
+                    let said = |(worker, sign)| Event::Said { worker, message: Box::new(sign) };
+                    self.carriage.signs_of_life().into_iter().map(said).collect()
+                }
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => vec![Event::Tick],
                 _ = looks.tick(), if self.looks => self.look_at_memory(),
             };
@@ -236,28 +260,21 @@ impl Doing<'_> {
         }
     }
 
-    fn carry_out(&mut self, action: Action) -> Option<Event> {
-        match action {
+    fn carry_out(&mut self, action: Action) -> Vec<Event> {
+        let event = match action {
             Action::Start(worker, class) => Some(match self.start(worker, class) {
                 Ok(pid) => Event::Started { worker, pid },
                 Err(reason) => Event::NotStarted { worker, reason },
             }),
             Action::Send(worker, message) => {
-                // What a process printed for its last task is not this one's, nor is where it was at work.
-                if matches!(message, ToWorker::Render { .. }) {
-                    self.order(worker, Order::Forget);
-                    self.forget_position(worker);
-                }
-                match encode_frame(&message) {
-                    Ok(frame) => self.order(worker, Order::Send(frame)),
-                    // The process would never hear of it, so that it must not be waited for.
-                    Err(error) => return Some(Event::Garbled { worker, problem: error.to_string() }),
-                }
-                None
+                let message = self.carriage.send(worker, message);
+                message.and_then(|message| self.send(worker, message))
             }
             Action::Kill(worker) => {
                 self.order(worker, Order::Kill);
-                None
+                // Its end may have waited for what was carried.
+                let later = self.carriage.give_up(worker);
+                return later.into_iter().flat_map(|happening| self.events_of(worker, happening)).collect();
             }
             Action::Write(entry) => self.journal.append(&entry).err().map(|problem| Event::JournalFailed { problem }),
             Action::Blame(entry) => {
@@ -268,6 +285,36 @@ impl Doing<'_> {
                 (self.on_event)(&event);
                 None
             }
+        };
+        event.into_iter().collect()
+    }
+
+    /// Sends a message to a worker's process.
+    fn send(&mut self, worker: WorkerId, message: ToWorker) -> Option<Event> {
+        // What a process printed for its last task is not this one's, nor is where it was at work.
+        if matches!(message, ToWorker::Render { .. }) {
+            self.order(worker, Order::Forget);
+            self.forget_position(worker);
+        }
+        match encode_frame(&message) {
+            Ok(frame) => {
+                self.order(worker, Order::Send(frame));
+                None
+            }
+            // The process would never hear of it, so that it must not be waited for.
+            Err(error) => Some(Event::Garbled { worker, problem: error.to_string() }),
+        }
+    }
+
+    /// What comes of something that was carried.
+    fn events_of_carried(&mut self, done: Carried) -> Vec<Event> {
+        match self.carriage.on_carried(done) {
+            Some(Outcome::Send(worker, message)) => self.send(worker, message).into_iter().collect(),
+            Some(Outcome::Said(worker, message, later)) => {
+                let later = later.into_iter().flat_map(|happening| self.events_of(worker, happening));
+                [Event::Said { worker, message }].into_iter().chain(later).collect()
+            }
+            None => Vec::new(),
         }
     }
 

@@ -7,7 +7,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use presets::url::is_url;
 use regex_lite::Regex;
+
+use crate::fetch::{FetchError, Fetcher};
+use crate::paths;
 
 /// Deepest folder that `**` reaches, so that a ring of links ends.
 const MOST_DEPTH: usize = 32;
@@ -93,7 +97,7 @@ impl Glob {
 
     /// The folder that it searches, starting at `base`.
     pub fn folder(&self, base: &Path) -> PathBuf {
-        base.join(&self.fixed)
+        presets::url::join(base, &self.fixed)
     }
 
     /// The names of its captures, each once.
@@ -108,8 +112,11 @@ impl Glob {
     }
 
     /// All files that it means, starting at `base`, sorted. A folder that cannot be read is an error with its path.
-    pub fn find(&self, base: &Path) -> Result<Vec<Match>, (PathBuf, std::io::Error)> {
+    pub fn find(&self, base: &Path, fetcher: &dyn Fetcher) -> Result<Vec<Match>, (PathBuf, std::io::Error)> {
         let folder = self.folder(base);
+        if is_url(&folder) {
+            return self.find_in_store(&folder, fetcher).map_err(|error| (folder, error.into()));
+        }
         if !self.is_pattern() {
             let path = folder.join(self.segments.concat());
             return Ok(if path.exists() { vec![Match { path, captures: BTreeMap::new() }] } else { Vec::new() });
@@ -127,6 +134,23 @@ impl Glob {
     pub fn matches(&self, path: &Path, base: &Path) -> Option<BTreeMap<String, String>> {
         let below = path.strip_prefix(self.folder(base)).ok()?.to_str()?;
         self.capture(&below.replace('\\', "/"))
+    }
+
+    /// Likewise in an object store, which has names instead of folders.
+    fn find_in_store(&self, folder: &Path, fetcher: &dyn Fetcher) -> Result<Vec<Match>, FetchError> {
+        let hidden = self.segments.iter().any(|s| s.starts_with('.'));
+        let mut found = Vec::new();
+        for path in fetcher.list(folder)? {
+            let below = paths::relative(&path, folder);
+            if !hidden && below.split('/').any(|name| name.starts_with('.')) {
+                continue;
+            }
+            if let Some(captures) = self.capture(&below) {
+                found.push(Match { path, captures });
+            }
+        }
+        found.sort_by(|a: &Match, b| a.path.cmp(&b.path));
+        Ok(found)
     }
 
     fn capture(&self, below: &str) -> Option<BTreeMap<String, String>> {
@@ -258,7 +282,7 @@ mod tests {
     }
 
     fn found(pattern: &str, base: &Path) -> Vec<String> {
-        let matches = Glob::parse(pattern).unwrap().find(base).unwrap();
+        let matches = Glob::parse(pattern).unwrap().find(base, &crate::fetch::LocalOnly).unwrap();
         matches.iter().map(|m| m.path.strip_prefix(base).unwrap().to_str().unwrap().to_owned()).collect()
     }
 
@@ -277,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_pattern_without_a_folder_is_looked_for_where_the_process_is() {
-        let found = Glob::parse("Cargo.{kind}").unwrap().find(Path::new("")).unwrap();
+        let found = Glob::parse("Cargo.{kind}").unwrap().find(Path::new(""), &crate::fetch::LocalOnly).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!((found[0].path.as_path(), found[0].captures["kind"].as_str()), (Path::new("Cargo.toml"), "toml"));
     }
@@ -285,7 +309,8 @@ mod tests {
     #[test]
     fn captures_carry_what_stands_in_their_place() {
         let tree = tree(&["p1/take_p1.wav", "p2/take_p1.wav"]);
-        let matches = Glob::parse("{player}/{kind}_{player}.wav").unwrap().find(tree.path()).unwrap();
+        let matches =
+            Glob::parse("{player}/{kind}_{player}.wav").unwrap().find(tree.path(), &crate::fetch::LocalOnly).unwrap();
         assert_eq!(matches.len(), 1, "a capture that occurs twice is the same text twice");
         assert_eq!(matches[0].captures["player"], "p1");
         assert_eq!(matches[0].captures["kind"], "take");

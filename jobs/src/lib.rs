@@ -8,6 +8,7 @@
 pub mod catalogue;
 pub mod channels;
 pub mod failpoint;
+pub mod fetch;
 pub mod file;
 pub mod frame;
 pub mod glob;

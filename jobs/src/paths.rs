@@ -3,8 +3,14 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// The absolute form of a path that need not exist. `..` behind a link leads where the link's target does.
+use presets::url::{is_url, tidy};
+
+/// The absolute form of a path that need not exist. A name in an object store is one already.
+/// `..` behind a link leads where the link's target does.
 pub fn clean(path: &Path) -> io::Result<PathBuf> {
+    if is_url(path) {
+        return Ok(tidy(path));
+    }
     let mut clean = PathBuf::new();
     for component in std::path::absolute(path)?.components() {
         match component {

@@ -1,5 +1,6 @@
 //! One render, complete in itself.
 
+mod files;
 mod item;
 mod session;
 
@@ -10,6 +11,7 @@ pub use audio::finish::{Ceiling, CeilingBy, Fade, Finish, Target, Trim};
 pub use audio::format::{Container, Depth, FileFormat};
 pub use audio::stream::ChannelPick;
 pub use audio::write::Broadcast;
+pub use files::files_of;
 pub use item::{
     Annotation, Checks, Facts, FlagPolicy, Gate, Item, MatchBy, NoiseKind, NoiseLevel, Segment, Take, TakeLevel,
     TakeNoise, TimeChange,

@@ -17,6 +17,7 @@ pub mod sandbox;
 mod setup;
 pub mod spec;
 pub mod template;
+pub mod url;
 pub mod vstpreset;
 
 pub use plugin::{DeviceKind, PluginFile, PluginFormat};

@@ -143,8 +143,8 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
         DeviceKind::Plugin(..) => &[],
     };
     match name.as_str() {
-        "state" => setup.state = Some(folder.join(value)),
-        "preset" => setup.preset = Some(folder.join(value)),
+        "state" => setup.state = Some(crate::url::join(folder, value)),
+        "preset" => setup.preset = Some(crate::url::join(folder, value)),
         "channels" => {
             let policy = POLICIES.iter().find(|(word, _)| *word == value);
             setup.channels = policy.ok_or(SpecError::Policy(value))?.1;
@@ -163,7 +163,7 @@ fn set(setup: &mut DeviceSetup, written: &str, folder: &Path) -> Result<(), Spec
         },
         name if is_plugin && name.strip_prefix(FILE).is_some_and(|role| !role.is_empty()) => {
             let role = name[FILE.len()..].to_owned();
-            if setup.assets.insert(role, Asset::File(folder.join(value))).is_some() {
+            if setup.assets.insert(role, Asset::File(crate::url::join(folder, value))).is_some() {
                 return Err(SpecError::Twice(name.to_owned()));
             }
         }
@@ -260,7 +260,7 @@ pub(crate) fn asset(written: &str, folder: &Path) -> Result<Asset, &'static str>
     match written.strip_prefix("embedded:") {
         Some("") => Err("names nothing. Write embedded:NAME"),
         Some(name) => Ok(Asset::Embedded(name.to_owned())),
-        None => Ok(Asset::File(folder.join(written))),
+        None => Ok(Asset::File(crate::url::join(folder, written))),
     }
 }
 

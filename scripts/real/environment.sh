@@ -1,5 +1,5 @@
 # Sourced: brings what the tests use of real plugins and music, and names it in TONEMILL_REAL_MUSIC,
-# TONEMILL_REAL_TRIXIE, TONEMILL_REAL_PYTHON.
+# TONEMILL_REAL_TRIXIE, TONEMILL_REAL_PYTHON, and an object store in TONEMILL_REAL_S3.
 # Whatever cannot be had is left unset with a line that says so; the tests that need it then say that they are skipped.
 # TONEMILL_REAL names the folder to keep it in; the default lies under target/.
 
@@ -44,3 +44,6 @@ fi
 
 # Python's own readers of data sets, in an environment of their own.
 bring python scripts/real/setup-python.sh "$real/python" && export TONEMILL_REAL_PYTHON=$real/python || true
+
+# A server that speaks as S3 does.
+bring s3 scripts/real/setup-s3.sh "$real/s3" && export TONEMILL_REAL_S3=$real/s3 || true

@@ -6,6 +6,7 @@ mod disk;
 pub mod journals;
 mod processes;
 mod random;
+pub mod s3;
 pub mod smf;
 mod tones;
 mod tree;

@@ -21,8 +21,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tonemill-render-worker", &["audio", "score", "presets", "host", "devices", "mix", "jobs"]),
     // Whom a failure is held against is a device with its settings.
     ("tonemill-farm", &["presets", "jobs"]),
+    ("tonemill-storage", &[]),
     // The command holds the worker as a hidden subcommand; the process that supervises loads no plugin.
-    ("tonemill", &["audio", "dataset", "farm", "jobs", "presets", "render-worker"]),
+    ("tonemill", &["audio", "dataset", "farm", "jobs", "presets", "render-worker", "storage"]),
 ];
 
 /// Test-only members, which may use all.

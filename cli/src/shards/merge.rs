@@ -8,6 +8,7 @@ use jobs::quarantine::STATE;
 
 use crate::data_set::Wanted;
 use crate::manifest::Known;
+use crate::site::Site;
 use crate::verdicts::Verdicts;
 use crate::{Status, Trouble, render, show};
 
@@ -43,7 +44,8 @@ fn put_together(folder: &PlanFolder, status: Status, json: bool) -> Result<Statu
     let plan = folder.whole().map_err(Trouble::input)?;
     let data_set = Wanted::of(&plan)?;
     let _lock = farm::lock(&plan.header.output_root.join(STATE)).map_err(Trouble::input)?;
-    let mut known = Known::read(&plan, true)?;
+    let site = Site::on_disk(&plan);
+    let mut known = Known::read(&plan, &site, true)?;
     known.sweep()?;
     let missing = render::left(&plan, 0..plan.tasks.len(), &known)?.len();
     match known.damaged() {

@@ -8,12 +8,14 @@ use farm::{FarmEvent, Limits, Run};
 use jobs::plan::folder::{PlanFolder, Shard};
 use jobs::quarantine::STATE;
 
-use crate::args::{FailureArguments, ProcessArguments};
+use crate::args::{CacheArguments, FailureArguments, ProcessArguments};
 use crate::blame;
 use crate::failed::FailedPlans;
 use crate::manifest::{self, Known};
+use crate::objects::{Objects, Work};
 use crate::render;
 use crate::show::{self, Show};
+use crate::site::Site;
 use crate::verdicts::Verdicts;
 use crate::{Status, Trouble, frozen, sandbox, workers};
 
@@ -41,6 +43,8 @@ pub(crate) struct RunArguments {
     strict: bool,
     #[command(flatten)]
     failures: FailureArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
     #[command(flatten)]
     process: ProcessArguments,
 }
@@ -96,7 +100,8 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     let part = folder.part(shard).map_err(Trouble::input)?;
     let plan = &part.plan;
     let state = plan.header.output_root.join(STATE);
-    let mut known = Known::read(plan, false)?;
+    let site = Site::on_disk(plan);
+    let mut known = Known::read(plan, &site, false)?;
     known.sweep()?;
     let left = render::left(plan, part.range.clone(), &known)?;
     let news = known.has_news();
@@ -110,7 +115,8 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         return Ok((Status::Done, news));
     }
     sandbox::look(&arguments.process)?;
-    frozen::check_sources(left.iter(), &arguments.plan)?;
+    let objects = Objects::new(&arguments.cache);
+    frozen::check_sources(left.iter(), &arguments.plan, &*objects.fetcher())?;
     let mut verdicts = Verdicts::new();
     verdicts.look_up(left.iter());
     verdicts.enforce(arguments.strict)?;
@@ -119,6 +125,9 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     let mut show = Show::new(&left, arguments.json, workers);
     let mut programs = workers::command(&arguments.process)?;
     sandbox::open_plan(&mut programs, &plan.header);
+    let work = Work { plan, left: &left, workers, shelf: None, staging: site.staging(), stood: site.standing() };
+    let carrier = objects.carrier(work)?;
+    sandbox::open_carried(&mut programs, &objects, &site)?;
     let what = shard.to_string().replace('/', "-of-");
     let (own, lock) = farm::shards::begin(&state, &what).map_err(Trouble::not_begun)?;
     let mut failed = FailedPlans::of(plan, &state);
@@ -127,7 +136,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         failures_in_a_row: arguments.failures.max_failures_in_a_row,
         ..workers::limits(&arguments.process)
     };
-    let ledger = blame::read(blame::states(&plan.header.output_root)?)?.ledger;
+    let ledger = blame::read(blame::states(&state)?)?.ledger;
     let reproduce = Some(failed.reproduce());
     let run = Run { tasks: left, workers, command: programs, limits, state: own, ledger, reproduce };
     crate::interrupt::leave_to_the_farm();
@@ -136,7 +145,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
         show.event(event);
         warning.iter().for_each(|warning| show.event(warning));
     };
-    let summary = farm::run_holding(run, &lock, &mut tell).map_err(Trouble::not_begun)?;
+    let summary = farm::run_carrying(run, &lock, carrier, &mut tell).map_err(Trouble::not_begun)?;
     if let Err(trouble) = manifest::write_index(&summary.journal, &plan.header.output_root) {
         eprintln!("warning: {}; the journal itself is read instead", trouble.words);
     }

@@ -8,6 +8,7 @@ use jobs::quarantine::STATE;
 use serde::Serialize;
 
 use crate::manifest::Known;
+use crate::site::Site;
 use crate::{Status, Trouble, blame, render, show};
 
 /// Failed tasks that are told with their reasons.
@@ -27,7 +28,8 @@ struct Missing {
 pub(crate) fn status(path: &Path, json: bool) -> Result<Status, Trouble> {
     let folder = super::open(path)?;
     let plan = folder.whole().map_err(Trouble::input)?;
-    let known = Known::read(&plan, false)?;
+    let site = Site::on_disk(&plan);
+    let known = Known::read(&plan, &site, false)?;
     let left = render::left(&plan, 0..plan.tasks.len(), &known)?;
     let state = plan.header.output_root.join(STATE);
     let failed = failed(&state)?;
@@ -44,7 +46,7 @@ pub(crate) fn status(path: &Path, json: bool) -> Result<Status, Trouble> {
     });
     let missing: Vec<Missing> = missing.collect();
     let done = plan.tasks.len() - missing.len();
-    let held = blame::read(blame::states(&plan.header.output_root)?)?;
+    let held = blame::read(blame::states(&state)?)?;
     if json {
         let held: Vec<_> = held.ledger.standings().collect();
         let about = serde_json::json!({

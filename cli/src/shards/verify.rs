@@ -11,6 +11,7 @@ use jobs::manifest::{self, FILE_NAME, Record};
 use jobs::plan::folder::PlanFolder;
 
 use crate::manifest::Known;
+use crate::site::Site;
 use crate::{Status, Trouble, render, show, workers};
 
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<Status, Trouble> {
     let mut missing = 0;
     let folder = if PlanFolder::is_at(&arguments.path) {
         let plan = super::open(&arguments.path)?.whole().map_err(Trouble::input)?;
-        missing = render::left(&plan, 0..plan.tasks.len(), &Known::read(&plan, false)?)?.len();
+        missing = render::left(&plan, 0..plan.tasks.len(), &Known::read(&plan, &Site::on_disk(&plan), false)?)?.len();
         plan.header.output_root
     } else {
         arguments.path.clone()

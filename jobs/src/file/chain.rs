@@ -17,12 +17,12 @@ fn one(name: &str, node: &Node, folder: &Path, collector: &Collector) -> Vec<Pla
     let has = |field: &str| node.map().is_some_and(|entries| entries.iter().any(|e| e.key.value == field));
     match &node.kind {
         Kind::Scalar(scalar) if is_path(&scalar.text) => text(name, node, collector)
-            .map(|path| PlacedLink::Preset(Located::new(folder.join(path), node.place.clone())))
+            .map(|path| PlacedLink::Preset(Located::new(presets::url::join(folder, path), node.place.clone())))
             .into_iter()
             .collect(),
         // Only the name's folder counts for the devices in it, so any name will do.
         Kind::Map(_) if has("chain") && !has("wet") => {
-            decode_inline(node, &folder.join(name), collector).map_or_else(Vec::new, |p| p.chain)
+            decode_inline(node, &presets::url::join(folder, name), collector).map_or_else(Vec::new, |p| p.chain)
         }
         Kind::List(_) => presets::file::chain(node, folder, collector),
         _ => link(node, folder, collector).into_iter().collect(),

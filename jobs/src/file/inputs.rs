@@ -218,7 +218,7 @@ fn list(node: &Node, folder: &Path, collector: &Collector) -> Option<Located<Pat
         collector.mistake_with(&node.place, format!("list = {} is no list that is read", node.shown()), help);
         return None;
     }
-    Some(Located::new(folder.join(written), node.place.clone()))
+    Some(Located::new(presets::url::join(folder, written), node.place.clone()))
 }
 
 /// One path with placeholders or a list of them.

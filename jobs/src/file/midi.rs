@@ -59,11 +59,11 @@ pub(super) fn is_midi(name: &str) -> bool {
 pub(super) fn decode(node: &Node, folder: &Path, collector: &Collector) -> Option<MidiForm> {
     if node.map().is_none() {
         let file = text("midi", node, collector)?;
-        return Some(MidiForm::all(Located::new(folder.join(file), node.place.clone())));
+        return Some(MidiForm::all(Located::new(presets::url::join(folder, file), node.place.clone())));
     }
     let fields = Fields::of("midi", node, collector)?;
     fields.require("file", "Write midi: { file: song.mid, track: Bass }.");
-    let file = fields.text("file").map(|f| Located::new(folder.join(f.value), f.place));
+    let file = fields.text("file").map(|f| Located::new(presets::url::join(folder, f.value), f.place));
     let track = fields.get("track").and_then(|node| {
         let choice = match node.scalar() {
             Some(scalar) if scalar.number().is_some() => {

@@ -184,7 +184,9 @@ fn tempo(node: &Node, folder: &Path, collector: &Collector) -> TempoForm {
             fields.finish();
             file
         });
-        return file.map_or(TempoForm::Unsaid, |f| TempoForm::File(Located::new(folder.join(f.value), f.place)));
+        return file.map_or(TempoForm::Unsaid, |f| {
+            TempoForm::File(Located::new(presets::url::join(folder, f.value), f.place))
+        });
     }
     if node.scalar().is_some_and(|s| s.number().is_none()) {
         let message = format!("tempo = {} is not a tempo", node.shown());
@@ -327,7 +329,7 @@ fn source(
         kind => {
             let file = text(kind, node, collector)?;
             let is_midi = kind == "media" && midi::is_midi(&file);
-            let file = Located::new(folder.join(file), node.place.clone());
+            let file = Located::new(presets::url::join(folder, file), node.place.clone());
             if is_midi && !instrument {
                 let message = format!("track {name} plays {}, and has no instrument", node.shown());
                 collector.mistake_with(&node.place, message, "Write instrument: PRESET.");

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use presets::document::{Collector, Document, Located, Mistakes, Node, Place};
 use presets::file::{Expand, PlacedLink, PlacedPreset, expand};
 use presets::template::{self, ToneTemplate};
+use presets::url::is_url;
 
 use super::devices::Devices;
 use super::estimate::Estimating;
@@ -16,6 +17,7 @@ use super::sources::Files;
 use super::tasks::{Batch, Tasks};
 use super::written::Outputs;
 use super::{Header, Options, Plan, package, session, songs, tones};
+use crate::fetch::{self, Fetcher};
 use crate::file::tones::inline;
 use crate::file::{JobFile, OutputRules, SongList, SongsForm, SongsWork, Work};
 use crate::glob::Glob;
@@ -69,12 +71,12 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
             return Err(collector.into_mistakes());
         }
     };
-    let root = job.output.as_ref().map(|rules| base.join(rules.file.path.value.root()));
+    let root = job.output.as_ref().map(|rules| presets::url::join(&base, rules.file.path.value.root()));
     let root = root.map(|root| paths::clean(&root).unwrap_or(root));
     let mut builder = Builder {
         job,
         collector,
-        files: Files::default(),
+        files: Files::new(options.fetcher.clone()),
         devices: Devices::new(&options.folders, job.audio, examiner),
         base,
         presets: Presets::default(),
@@ -86,10 +88,22 @@ pub(super) fn build(job: &JobFile, options: &Options, examiner: &mut dyn Examine
         estimating: Estimating::default(),
     };
     if let (Some(_), Some(rules)) = (&options.output_base, &job.output)
-        && Path::new(rules.file.path.value.written()).is_absolute()
+        && is_fixed(Path::new(rules.file.path.value.written()))
     {
         let message = "the path is absolute, so --out cannot move it";
         builder.collector.mistake_with(&rules.file.path.place, message, "Make it relative, or leave --out away.");
+    }
+    if let (Some(root), Some(rules)) = (&root, &job.output)
+        && is_url(root)
+    {
+        let place = &rules.file.path.place;
+        if let Some(refusal) = options.fetcher.refusal() {
+            builder.collector.mistake(place, format!("cannot write to {}: {refusal}", root.display()));
+        }
+        if let Some(package) = &rules.package {
+            let message = "a data set is made of files on this machine, and these outputs lie in an object store";
+            builder.collector.mistake_with(&package.place, message, "Write to a folder, or take package out.");
+        }
     }
     builder.devices.grant(&job.grants);
     match &job.work {
@@ -192,8 +206,8 @@ impl<'a> Builder<'a> {
 
     /// A preset file with its draws, and with the presets that it names in their places.
     pub fn template(&self, path: &Path, place: &Place) -> Option<ToneTemplate> {
-        let path = there(path, place, &self.collector)?;
-        let document = Document::read(&path, &self.collector)?;
+        let path = there(path, place, &*self.files.fetcher, &self.collector)?;
+        let document = document(&path, place, &*self.files.fetcher, &self.collector)?;
         template::decode(&document.root, &path, &mut self.opener(), &self.collector)
     }
 
@@ -203,13 +217,18 @@ impl<'a> Builder<'a> {
     }
 
     fn opener(&self) -> impl FnMut(&Located<PathBuf>) -> Option<Document> {
-        |preset| Document::read(&there(&preset.value, &preset.place, &self.collector)?, &self.collector)
+        |preset| {
+            let fetcher = &*self.files.fetcher;
+            let path = there(&preset.value, &preset.place, fetcher, &self.collector)?;
+            document(&path, &preset.place, fetcher, &self.collector)
+        }
     }
 
     /// A chain with every preset that it names in its place. `None` where one is missing; the mistake is told.
     pub fn links_of(&mut self, chain: Vec<PlacedLink>) -> Option<Vec<PlacedLink>> {
-        let Builder { presets, collector, .. } = self;
-        let mut open = |preset: &Located<PathBuf>| presets.open(&preset.value, &preset.place, collector);
+        let Builder { presets, collector, files, .. } = self;
+        let mut open =
+            |preset: &Located<PathBuf>| presets.open(&preset.value, &preset.place, &*files.fetcher, collector);
         expand(chain, &mut Expand { open: &mut open, collector })
     }
 
@@ -263,14 +282,31 @@ struct Presets {
 
 impl Presets {
     /// A preset file, read once.
-    fn open(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<PlacedPreset> {
-        let path = there(path, place, collector)?;
-        self.read.entry(path).or_insert_with_key(|path| presets::file::read(path, collector)).clone()
+    fn open(
+        &mut self,
+        path: &Path,
+        place: &Place,
+        fetcher: &dyn Fetcher,
+        collector: &Collector,
+    ) -> Option<PlacedPreset> {
+        let path = there(path, place, fetcher, collector)?;
+        let read =
+            |path: &PathBuf| presets::file::decode(&document(path, place, fetcher, collector)?.root, path, collector);
+        self.read.entry(path).or_insert_with_key(read).clone()
     }
 }
 
 /// A preset file's tidy path; tells where there is no such file.
-fn there(path: &Path, place: &Place, collector: &Collector) -> Option<PathBuf> {
+fn there(path: &Path, place: &Place, fetcher: &dyn Fetcher, collector: &Collector) -> Option<PathBuf> {
+    if is_url(path) {
+        return match fetcher.fetch(path) {
+            Ok(_) => Some(presets::url::tidy(path)),
+            Err(error) => {
+                collector.mistake(place, format!("cannot use a preset: {error}"));
+                None
+            }
+        };
+    }
     let path = tidy(path);
     if !path.exists() {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -288,6 +324,25 @@ fn there(path: &Path, place: &Place, collector: &Collector) -> Option<PathBuf> {
         return None;
     }
     Some(path)
+}
+
+/// A preset file as a tree.
+fn document(path: &Path, place: &Place, fetcher: &dyn Fetcher, collector: &Collector) -> Option<Document> {
+    if !is_url(path) {
+        return Document::read(path, collector);
+    }
+    match fetch::read(fetcher, path) {
+        Ok(bytes) => Document::parse(&path.display().to_string(), bytes, collector),
+        Err(error) => {
+            collector.mistake(place, format!("cannot read a preset: {error}"));
+            None
+        }
+    }
+}
+
+/// Whether a path means the same in every folder.
+fn is_fixed(path: &Path) -> bool {
+    path.is_absolute() || is_url(path)
 }
 
 /// `jobs/../presets/x.yaml` as a reader would write it. Only where no link stands in front of the points.

@@ -293,8 +293,8 @@ impl Group<'_> {
                 whole = false;
                 continue;
             };
-            let path = builder.job.folder.join(path);
-            match sidecar(&path, place, &shown) {
+            let path = presets::url::join(&builder.job.folder, path);
+            match sidecar(&path, place, &shown, &*builder.files.fetcher) {
                 Ok(fields) => {
                     for (name, value) in fields {
                         match facts.get(&name) {
@@ -370,7 +370,7 @@ impl Group<'_> {
     ) -> Option<Vec<(Option<usize>, Segment)>> {
         let mut within = 0..recording.shape.frames;
         if let Some(Located { value: sounding, place }) = &self.form.trim {
-            match cut::sounding(recording, sounding) {
+            match cut::sounding(recording, sounding, &*builder.files.fetcher) {
                 Ok(sound) => within = sound,
                 Err(words) => {
                     self.told.parts.tell(place, || words, &builder.collector);
@@ -381,7 +381,7 @@ impl Group<'_> {
         let Some(form) = &self.form.segments else {
             return Some(vec![(None, Segment { start: within.start, frames: within.end - within.start })]);
         };
-        match cut::segments(form, recording, &within, &builder.job.folder, texts) {
+        match cut::segments(form, recording, &within, &builder.job.folder, texts, &*builder.files.fetcher) {
             Ok(parts) => {
                 if parts.is_empty() {
                     self.without.push(paths::shown(&recording.path));

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use presets::{Asset, Link};
 use serde::Serialize;
 
 use crate::ENGINE;
 use crate::hash::of_text;
-use crate::task::{Annotation, AudioSettings, Checks, FlagPolicy, Output, Render, Task, Tempo, TrackSource};
+use crate::task::{Annotation, AudioSettings, Checks, FlagPolicy, Output, Render, Task};
 
 #[derive(Serialize)]
 struct Content<'a> {
@@ -60,42 +59,9 @@ impl Substitute<'_> {
     }
 
     fn render(&self, render: &mut Render) {
-        match render {
-            Render::Tone(tone) => {
-                tone.tone.clear();
-                self.path(&mut tone.input.file);
-                self.chain(&mut tone.chain);
-            }
-            Render::Session(session) => {
-                if let Tempo::Midi(path) = &mut session.tempo {
-                    self.path(path);
-                }
-                for track in &mut session.tracks {
-                    match &mut track.source {
-                        TrackSource::Audio { file, .. } | TrackSource::Midi { file, .. } => self.path(file),
-                        TrackSource::Output { .. } => {}
-                    }
-                    self.chain(&mut track.chain);
-                }
-                session.busses.iter_mut().for_each(|bus| self.chain(&mut bus.chain));
-                self.chain(&mut session.master.chain);
-            }
+        if let Render::Tone(tone) = render {
+            tone.tone.clear();
         }
-    }
-
-    fn chain(&self, chain: &mut [Link]) {
-        presets::for_each_device(chain, &mut |setup| {
-            if let Some((_, file)) = setup.device.plugin_mut() {
-                let mut path = PathBuf::from(&file.plugin);
-                self.path(&mut path);
-                file.plugin = path.to_string_lossy().into_owned();
-            }
-            let assets = setup.assets.values_mut().filter_map(|asset| match asset {
-                Asset::File(path) => Some(path),
-                Asset::Embedded(_) => None,
-            });
-            let own = setup.state.iter_mut().chain(&mut setup.preset).chain(&mut setup.referenced);
-            assets.chain(own).for_each(|path| self.path(path));
-        });
+        render.for_each_file(&mut |path| self.path(path));
     }
 }

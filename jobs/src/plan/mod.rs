@@ -28,6 +28,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use presets::PluginFormat;
@@ -41,6 +42,7 @@ pub use examiner::{ExamineError, Examiner, FindError, locate};
 pub use package::Package;
 pub use tasks::{Outline, OutputOutline, Tasks};
 
+use crate::fetch::{Fetcher, LocalOnly};
 use crate::file::{Collision, JobFile};
 use crate::sandbox::Grants;
 
@@ -94,13 +96,15 @@ pub struct Options {
     pub output_base: Option<PathBuf>,
     /// Where the plugins of each format are searched.
     pub folders: BTreeMap<PluginFormat, Folders>,
+    /// Who brings what lies in object stores.
+    pub fetcher: Rc<dyn Fetcher>,
 }
 
 impl Options {
-    /// The working directory and the folders that plugins are installed in.
+    /// The working directory and the folders that plugins are installed in, and no object store.
     pub fn standard() -> Options {
         let folders = PluginFormat::ALL.map(|format| (format, Folders::standard(format)));
-        Options { output_base: None, folders: BTreeMap::from(folders) }
+        Options { output_base: None, folders: BTreeMap::from(folders), fetcher: Rc::new(LocalOnly) }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn filled(
 ) -> Option<PathBuf> {
     let Located { value: template, place } = template;
     let path = template.fill(values)?;
-    match paths::clean(&base.join(&path)) {
+    match paths::clean(&presets::url::join(base, &path)) {
         Ok(path) => fits(&path, place, collector).then_some(path),
         Err(error) => {
             collector.mistake(place, format!("path = \"{path}\" cannot be resolved: {error}"));

@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::sources::Files;
+use crate::fetch::{self, Local};
 use crate::glob::Glob;
 
 /// What a pool's pattern finds. A pattern that cannot be searched is told.
@@ -22,7 +23,7 @@ pub(super) fn list(pool: &Pool, files: &mut Files, collector: &Collector) -> Vec
             return Vec::new();
         }
     };
-    let found = match glob.find(&pool.folder) {
+    let found = match glob.find(&pool.folder, &*files.fetcher) {
         Ok(found) => found,
         Err((folder, error)) => {
             let message = format!("cannot look into {}: {error}", folder.display());
@@ -48,14 +49,18 @@ pub(super) fn list(pool: &Pool, files: &mut Files, collector: &Collector) -> Vec
 fn look(path: &Path, files: &mut Files) -> Result<Metadata, String> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     match extension.as_str() {
-        "nam" => nam(path),
+        "nam" => nam(&brought(path, files)?.path),
         "wav" | "flac" | "aif" | "aiff" | "mp3" | "ogg" => recording(path, files),
-        _ => match path.metadata() {
+        _ => match brought(path, files)?.path.metadata() {
             Ok(known) if known.len() == 0 => Err("it is empty (0 bytes)".to_owned()),
             Ok(_) => Ok(Metadata::new()),
             Err(error) => Err(format!("the system refuses: {error}")),
         },
     }
+}
+
+fn brought(path: &Path, files: &Files) -> Result<Local, String> {
+    fetch::local(&*files.fetcher, path).map_err(|error| error.to_string())
 }
 
 fn recording(path: &Path, files: &mut Files) -> Result<Metadata, String> {

@@ -13,6 +13,7 @@ use super::moves::{self, Clock, NotesOf};
 use super::outputs;
 use super::sources::Sources;
 use crate::channels::channels;
+use crate::fetch;
 use crate::file::{
     BusForm, Delivery, DeliveryKind, FileRules, Heard, MOST_SECONDS, MidiForm, SessionForm, SourceForm, TempoForm,
     TrackChoice, TrackForm,
@@ -283,7 +284,7 @@ fn tempo(builder: &mut Builder<'_>, form: &SessionForm, sources: &mut Sources) -
     let mut midi: Vec<&Located<PathBuf>> = Vec::new();
     for track in &form.tracks {
         if let Some(SourceForm::Midi(MidiForm { file, .. })) = &track.source
-            && (!track.optional || file.value.exists())
+            && (!track.optional || fetch::exists(&*builder.files.fetcher, &file.value))
             && !midi.iter().any(|known| known.value == file.value)
         {
             midi.push(file);
@@ -355,9 +356,11 @@ enum Found {
 fn track(builder: &mut Builder<'_>, form: &TrackForm, clock: &Clock, sources: &mut Sources) -> Found {
     if form.optional {
         let nothing = match &form.source {
-            Some(SourceForm::Audio { file, .. }) => !file.value.exists() || builder.files.is_silent(&file.value),
+            Some(SourceForm::Audio { file, .. }) => {
+                !fetch::exists(&*builder.files.fetcher, &file.value) || builder.files.is_silent(&file.value)
+            }
             Some(SourceForm::Midi(MidiForm { file, .. })) => {
-                !file.value.exists() || builder.files.is_noteless(&file.value)
+                !fetch::exists(&*builder.files.fetcher, &file.value) || builder.files.is_noteless(&file.value)
             }
             Some(SourceForm::Output { .. }) | None => false,
         };

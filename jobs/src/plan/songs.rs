@@ -43,7 +43,7 @@ fn songs(builder: &mut Builder<'_>, work: &SongsWork) -> Vec<Song> {
             let stem = found.path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
             let folder = found.path.parent().and_then(|parent| parent.strip_prefix(&root).ok());
             let folder = folder.map_or_else(String::new, |folder| folder.to_string_lossy().into_owned());
-            let file = std::path::absolute(&found.path).unwrap_or_else(|_| found.path.clone());
+            let file = crate::paths::clean(&found.path).unwrap_or_else(|_| found.path.clone());
             let own = [("song", &stem), ("folder", &folder), ("file", &file.to_string_lossy().into_owned())];
             values.extend(own.map(|(name, value)| entry(name, value, &pattern.place)));
             values.extend(found.captures.iter().map(|(name, value)| entry(name, value, &pattern.place)));

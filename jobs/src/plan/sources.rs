@@ -6,16 +6,19 @@ use std::rc::Rc;
 
 use audio::read::{ReadProblem, Shape};
 use presets::document::{Collector, Place, did_you_mean, similar};
+use presets::url::{is_url, tidy};
 use score::{Division, ScoreProblem, Song, TempoMap};
 
+use crate::fetch::{self, Fetcher, Local};
 use crate::hash::Hashes;
 use crate::paths;
 use crate::sandbox::{self, Grants};
 use crate::task::Source;
 
 /// What is known of the files of a planning.
-#[derive(Default)]
 pub(super) struct Files {
+    /// Who brings what lies elsewhere.
+    pub fetcher: Rc<dyn Fetcher>,
     hashes: Hashes,
     shapes: HashMap<PathBuf, Result<Shape, Unusable>>,
     songs: HashMap<PathBuf, Result<Rc<Song>, Unusable>>,
@@ -55,9 +58,14 @@ impl Sources {
 }
 
 impl Files {
+    pub fn new(fetcher: Rc<dyn Fetcher>) -> Files {
+        let (hashes, shapes, songs, tempos, reads, opened) = Default::default();
+        Files { fetcher, hashes, shapes, songs, tempos, reads, opened }
+    }
+
     /// A recording's absolute path, shape and hash; what is wrong with it goes to the collector.
     pub fn recording(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Shape, Source)> {
-        let path = exists(path, place, "recording", collector)?;
+        let path = self.exists(path, place, "recording", collector)?;
         match self.shape(&path) {
             Ok(shape) => Some((path.clone(), shape, self.source("input", &path, place, collector)?)),
             Err(unusable) => unreadable(&path, &unusable.problem, place, collector),
@@ -78,7 +86,8 @@ impl Files {
 
     fn shape(&mut self, path: &Path) -> Result<Shape, Unusable> {
         let read = || {
-            audio::read::probe(path).map_err(|error| Unusable {
+            let local = brought(&self.fetcher, path)?;
+            audio::read::probe(&local.path).map_err(|error| Unusable {
                 problem: error.problem.to_string(),
                 holds_nothing: matches!(error.problem, ReadProblem::NoFrames),
             })
@@ -88,7 +97,7 @@ impl Files {
 
     /// A MIDI file with notes.
     pub fn song(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<(PathBuf, Rc<Song>, Source)> {
-        let path = exists(path, place, "MIDI file", collector)?;
+        let path = self.exists(path, place, "MIDI file", collector)?;
         match self.read_song(&path) {
             Ok(song) => Some((path.clone(), song, self.source("midi", &path, place, collector)?)),
             Err(unusable) => unreadable(&path, &unusable.problem, place, collector),
@@ -103,7 +112,8 @@ impl Files {
 
     fn read_song(&mut self, path: &Path) -> Result<Rc<Song>, Unusable> {
         let read = || {
-            Song::read(path).map(Rc::new).map_err(|error| Unusable {
+            let local = brought(&self.fetcher, path)?;
+            Song::read(&local.path).map(Rc::new).map_err(|error| Unusable {
                 problem: error.problem.to_string(),
                 holds_nothing: matches!(error.problem, ScoreProblem::NoNotes { .. }),
             })
@@ -118,8 +128,11 @@ impl Files {
         place: &Place,
         collector: &Collector,
     ) -> Option<(PathBuf, Source, TempoMap, Division)> {
-        let path = exists(path, place, "MIDI file", collector)?;
-        let read = || TempoMap::read_with_division(&path).map_err(|e| e.problem.to_string());
+        let path = self.exists(path, place, "MIDI file", collector)?;
+        let read = || {
+            let local = brought(&self.fetcher, &path).map_err(|unusable| unusable.problem)?;
+            TempoMap::read_with_division(&local.path).map_err(|e| e.problem.to_string())
+        };
         match self.tempos.entry(path.clone()).or_insert_with(read).clone() {
             Ok((map, division)) => Some((path.clone(), self.source("midi", &path, place, collector)?, map, division)),
             Err(problem) => unreadable(&path, &problem, place, collector),
@@ -135,7 +148,7 @@ impl Files {
         place: &Place,
         collector: &Collector,
     ) -> Option<(PathBuf, Source)> {
-        let path = exists(path, place, what, collector)?;
+        let path = self.exists(path, place, what, collector)?;
         if path.is_dir() {
             return unreadable(&path, "it is a folder. Name a file", place, collector);
         }
@@ -146,7 +159,8 @@ impl Files {
     /// A file that is known to exist, with its hash. Whoever renders may read its folder.
     pub fn source(&mut self, role: &str, path: &Path, place: &Place, collector: &Collector) -> Option<Source> {
         let source = self.hashed(role, path, place, collector)?;
-        if self.opened.insert(path.to_owned()) {
+        // What lies in a store is in no folder of this machine that could be opened.
+        if self.opened.insert(path.to_owned()) && !is_url(path) {
             sandbox::let_read(&mut self.reads, path);
         }
         Some(source)
@@ -155,7 +169,9 @@ impl Files {
     /// One that a state refers to: nothing beside it may be read for it.
     pub fn referenced(&mut self, path: &Path, place: &Place, collector: &Collector) -> Option<Source> {
         let source = self.hashed("asset", path, place, collector)?;
-        sandbox::let_read_alone(&mut self.reads, path);
+        if !is_url(path) {
+            sandbox::let_read_alone(&mut self.reads, path);
+        }
         Some(source)
     }
 
@@ -168,7 +184,7 @@ impl Files {
         let Some(text) = path.to_str() else {
             return unreadable(path, "its name is not Unicode. Rename it", place, collector);
         };
-        match self.hashes.of(path) {
+        match self.hash(path) {
             Ok(blake3) => Some(Source { role: role.to_owned(), path: text.to_owned(), blake3 }),
             Err(error) => {
                 let problem = format!("the system refuses: {error}. Check its permissions and the disk");
@@ -176,9 +192,35 @@ impl Files {
             }
         }
     }
+
+    fn hash(&mut self, path: &Path) -> Result<String, String> {
+        let local = fetch::local(&*self.fetcher, path).map_err(|error| error.to_string())?;
+        match local.blake3 {
+            Some(known) => Ok(known),
+            None => self.hashes.of(path),
+        }
+    }
+
+    /// The absolute path of a file that must be there.
+    fn exists(&self, path: &Path, place: &Place, what: &str, collector: &Collector) -> Option<PathBuf> {
+        if !is_url(path) {
+            return exists(path, place, what, collector);
+        }
+        match self.fetcher.fetch(path) {
+            Ok(_) => Some(tidy(path)),
+            Err(error) => {
+                collector.mistake(place, format!("cannot use the {what}: {error}"));
+                None
+            }
+        }
+    }
 }
 
-/// The absolute path of a file that must be there.
+fn brought(fetcher: &Rc<dyn Fetcher>, path: &Path) -> Result<Local, Unusable> {
+    fetch::local(&**fetcher, path).map_err(|error| Unusable { problem: error.to_string(), holds_nothing: false })
+}
+
+/// The absolute path of a file on this machine that must be there.
 fn exists(path: &Path, place: &Place, what: &str, collector: &Collector) -> Option<PathBuf> {
     let path = paths::clean(path).unwrap_or_else(|_| path.to_owned());
     if path.exists() {

@@ -5,6 +5,7 @@ mod draws;
 mod inputs;
 mod mistakes;
 mod outputs;
+mod stores;
 
 use audio::device::ProcessMode;
 use bench::{Bench, FUZZ_CLASS};

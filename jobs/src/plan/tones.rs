@@ -7,6 +7,7 @@ use audio::SampleRate;
 use presets::DeviceKind;
 use presets::document::{Located, Place, did_you_mean, similar};
 use presets::template::{DrawContext, ToneTemplate};
+use presets::url::is_url;
 
 use super::build::Builder;
 use super::devices::Signal;
@@ -191,14 +192,16 @@ pub(super) fn find(builder: &Builder<'_>, glob: &Glob, place: &Place, what: &str
     let folder = glob.folder(&builder.job.folder);
     if !glob.is_pattern() {
         // A plain path is looked at where its kind is known; a missing one is told there.
-        let path = builder.job.folder.join(glob.written());
+        let path = presets::url::join(&builder.job.folder, glob.written());
         return vec![crate::glob::Match { path, captures: BTreeMap::new() }];
     }
-    match glob.find(&builder.job.folder) {
+    match glob.find(&builder.job.folder, &*builder.files.fetcher) {
         Ok(found) if found.is_empty() => {
             let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
             let shown = folder.display();
-            let help = if folder.is_dir() {
+            let help = if is_url(&folder) {
+                format!("No object below {shown} has such a name.")
+            } else if folder.is_dir() {
                 let names = names_in(&folder);
                 let close = similar(glob.written(), names.iter().map(String::as_str), 3);
                 match (close.as_slice(), names.as_slice()) {
@@ -215,7 +218,7 @@ pub(super) fn find(builder: &Builder<'_>, glob: &Glob, place: &Place, what: &str
         Ok(found) => found,
         Err((folder, error)) => {
             let message = format!("cannot look into {}: {error}", folder.display());
-            collector.mistake_with(place, message, "Check its permissions.");
+            collector.mistake_with(place, message, if is_url(&folder) { "" } else { "Check its permissions." });
             Vec::new()
         }
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use presets::document::{Collector, Place};
+use presets::url::is_url;
 
 use super::limited::Limited;
 use super::tasks::{Outline, Tasks};
@@ -120,6 +121,9 @@ impl Outputs {
         let folders: BTreeSet<&PathBuf> = self.folders.keys().collect();
         for folder in folders {
             // Folders that are still to be made are as writable as the nearest one that stands.
+            if is_url(folder) {
+                continue;
+            }
             let Some(existing) = folder.ancestors().find(|f| fs::symlink_metadata(f).is_ok()) else { continue };
             if checked.insert(existing)
                 && let Err(problem) = writable(existing)

@@ -22,7 +22,7 @@ pub fn link(node: &Node, folder: &Path, collector: &Collector) -> Option<PlacedL
     let has = |name: &str| node.map().is_some_and(|entries| entries.iter().any(|e| e.key.value == name));
     match &node.kind {
         Kind::Scalar(scalar) if is_file(&scalar.text) => {
-            Some(PlacedLink::Preset(Located::new(folder.join(&scalar.text), node.place.clone())))
+            Some(PlacedLink::Preset(Located::new(crate::url::join(folder, &scalar.text), node.place.clone())))
         }
         Kind::Map(_) if has("parallel") => parallel(node, folder, collector),
         Kind::Map(_) if has("chain") => wet(node, folder, collector),

@@ -233,13 +233,13 @@ impl<'c> Parts<'c> {
         if fields.get("state").is_some_and(|node| self.draw(Target::State, "state", node)) {
             self.device.state = fields.place_of("state").clone();
         } else if let Some(path) = fields.text("state") {
-            self.device.setup.state = Some(self.device.folder.join(path.value));
+            self.device.setup.state = Some(crate::url::join(&self.device.folder, path.value));
             self.device.state = path.place;
         }
         if fields.get("preset").is_some_and(|node| self.draw(Target::Preset, "preset", node)) {
             self.device.preset = fields.place_of("preset").clone();
         } else if let Some(path) = fields.text("preset") {
-            self.device.setup.preset = Some(self.device.folder.join(path.value));
+            self.device.setup.preset = Some(crate::url::join(&self.device.folder, path.value));
             self.device.preset = path.place;
         }
         if let Some(node) = fields.get("channels") {
@@ -272,7 +272,7 @@ impl<'c> Parts<'c> {
                 continue;
             }
             if let Some(written) = text(&entry.key.value, &entry.value, self.collector) {
-                let found = Asset::File(self.device.folder.join(written));
+                let found = Asset::File(crate::url::join(&self.device.folder, written));
                 self.put_asset(&entry.key.value, found, entry.value.place.clone());
             }
         }

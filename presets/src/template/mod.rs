@@ -326,7 +326,7 @@ fn files(options: &[Choice], folder: &Path, embedded: bool) -> Result<Vec<Asset>
     let names = options.iter().filter_map(crate::draw::file_name);
     let file = |name: &str| match embedded {
         true => crate::spec::asset(name, folder).map_err(|problem| (name.to_owned(), problem)),
-        false => Ok(Asset::File(folder.join(name))),
+        false => Ok(Asset::File(crate::url::join(folder, name))),
     };
     names.map(file).collect()
 }

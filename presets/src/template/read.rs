@@ -312,7 +312,7 @@ impl<'b> Building<'b> {
 
     /// A preset's whole chain, in place of its name.
     fn preset(&mut self, written: &str, node: &Node, parent: &str) -> Option<(Arc<str>, EntryKind, String)> {
-        let file = self.reader.folder.join(written);
+        let file = crate::url::join(&self.reader.folder, written);
         let real = canonical(&file);
         if self.within.contains(&real) || self.within.len() > DEEPEST {
             let message = match self.within.contains(&real) {

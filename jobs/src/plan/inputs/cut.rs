@@ -12,6 +12,7 @@ use score::annotation::Beats;
 use score::segment::{Segment, by_beats, by_length};
 
 use super::Recording;
+use crate::fetch::{self, Fetcher};
 use crate::file::{Cut, SegmentsForm};
 use crate::paths;
 
@@ -22,10 +23,12 @@ const BLOCK: usize = 16_384;
 pub(super) type Words = (String, String);
 
 /// From the first sound of a recording to the end of its last.
-pub(super) fn sounding(recording: &Recording, sounding: &Sounding) -> Result<Range<u64>, Words> {
+pub(super) fn sounding(recording: &Recording, sounding: &Sounding, fetcher: &dyn Fetcher) -> Result<Range<u64>, Words> {
     let shown = paths::shown(&recording.path);
     let refuse = |error: audio::read::ReadError| (format!("cannot use {shown}: {}", error.problem), String::new());
-    let (mut stream, rate) = stream::open(&recording.path).map_err(refuse)?;
+    let local = fetch::local(fetcher, &recording.path);
+    let local = local.map_err(|error| (format!("cannot use {shown}: {error}"), String::new()))?;
+    let (mut stream, rate) = stream::open(&local.path).map_err(refuse)?;
     let mut scan = SoundingScan::new(sounding, rate);
     let mut block = Buffer::new(stream.channels(), BLOCK);
     let mut left = stream.frames();
@@ -49,6 +52,7 @@ pub(super) fn segments(
     within: &Range<u64>,
     folder: &Path,
     texts: &BTreeMap<String, String>,
+    fetcher: &dyn Fetcher,
 ) -> Result<Vec<Segment>, Words> {
     let SegmentsForm { cut, last } = &form.value;
     let (rate, frames) = (recording.shape.sample_rate, within.end - within.start);
@@ -62,9 +66,9 @@ pub(super) fn segments(
             let Some(path) = of.value.fill_as_they_are(texts) else {
                 return Err(unfilled("of", &of.value, texts, &shown()));
             };
-            let path = folder.join(path);
+            let path = presets::url::join(folder, path);
             let beats_shown = paths::shown(&paths::clean(&path).unwrap_or_else(|_| path.clone()));
-            let bytes = std::fs::read(&path).map_err(|error| match error.kind() {
+            let bytes = fetch::read(fetcher, &path).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => {
                     (format!("{} has no beats: there is no file {beats_shown}", shown()), super::facts::near(&path))
                 }

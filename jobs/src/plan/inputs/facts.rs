@@ -5,9 +5,11 @@ use std::path::Path;
 
 use presets::document::{Place, did_you_mean, similar};
 use presets::draw::{Datum, Metadata};
+use presets::url::is_url;
 use serde_json::Value;
 
 use super::{Recording, list};
+use crate::fetch::{self, Fetcher};
 use crate::paths;
 use crate::plan::sources::names_in;
 use crate::task::Facts;
@@ -20,9 +22,10 @@ pub(super) fn sidecar(
     path: &Path,
     place: &Place,
     recording: &dyn Fn() -> String,
+    fetcher: &dyn Fetcher,
 ) -> Result<serde_json::Map<String, Value>, (Place, String, String)> {
     let clean = paths::clean(path).unwrap_or_else(|_| path.to_owned());
-    let bytes = std::fs::read(&clean).map_err(|error| match error.kind() {
+    let bytes = fetch::read(fetcher, &clean).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let message = format!("{} has no metadata {}", recording(), paths::shown(&clean));
             (place.clone(), message, near(&clean))
@@ -50,6 +53,9 @@ pub(super) fn sidecar(
 /// Files of a name that comes close to one that is missing, as help.
 pub(super) fn near(path: &Path) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if is_url(folder) {
+        return "Check its name.".to_owned();
+    }
     if !folder.is_dir() {
         return format!("There is no folder {} either. Paths start at the job's folder.", paths::shown(folder));
     }

@@ -6,6 +6,7 @@ use presets::document::{Located, Place};
 
 use super::facts::near;
 use super::list;
+use crate::fetch;
 use crate::file::{InputForm, Recordings};
 use crate::paths;
 use crate::plan::build::Builder;
@@ -30,7 +31,7 @@ pub(super) fn find(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Named> {
         Recordings::Files(globs) => return globs.iter().flat_map(|glob| found(builder, glob)).collect(),
         Recordings::List(list) => list,
     };
-    let bytes = match std::fs::read(path) {
+    let bytes = match fetch::read(&*builder.files.fetcher, path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let shown = paths::shown(&paths::clean(path).unwrap_or_else(|_| path.clone()));
@@ -54,7 +55,7 @@ pub(super) fn find(builder: &mut Builder<'_>, form: &InputForm) -> Vec<Named> {
     };
     let folder = path.parent().unwrap_or(Path::new(""));
     let row = |row: list::Row| Named {
-        path: folder.join(&row.file),
+        path: presets::url::join(folder, &row.file),
         identity: identity(Path::new(&row.file)),
         place: at(row.line, row.column),
         facts: row.facts,

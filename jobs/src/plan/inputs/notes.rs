@@ -6,11 +6,13 @@ use std::rc::Rc;
 
 use audio::SampleRate;
 use presets::document::{Collector, Located};
+use presets::url::is_url;
 use score::annotation::carry;
 use score::segment::Segment;
 
 use super::facts::near;
 use super::{Recording, Told, cut};
+use crate::fetch;
 use crate::file::AnnotationPlace;
 use crate::paths;
 use crate::plan::build::Builder;
@@ -44,9 +46,9 @@ pub(super) fn find(
             whole = false;
             continue;
         };
-        let path = builder.job.folder.join(path);
+        let path = presets::url::join(&builder.job.folder, path);
         let path = paths::clean(&path).unwrap_or(path);
-        if !path.is_file() {
+        if !is_file(&path, builder) {
             let words = || (format!("{} has no annotation {}", shown(), paths::shown(&path)), near(&path));
             told.annotations.tell(place, words, collector);
             whole = false;
@@ -73,6 +75,10 @@ pub(super) fn find(
         notes.push(Note { source, extension });
     }
     whole.then(|| notes.into())
+}
+
+fn is_file(path: &Path, builder: &Builder<'_>) -> bool {
+    if is_url(path) { fetch::exists(&*builder.files.fetcher, path) } else { path.is_file() }
 }
 
 /// What happens to the time of what describes a recording, where this part of it comes out at that rate.
@@ -103,7 +109,7 @@ pub(super) fn check(
             continue;
         }
         let shown = paths::shown(&path);
-        let problem = match std::fs::read(&path) {
+        let problem = match fetch::read(&*builder.files.fetcher, &path) {
             Ok(bytes) => carry(Path::new(&shown), &bytes, change).err().map(|error| error.to_string()),
             Err(error) => Some(format!("cannot use {shown}: the system refuses: {error}")),
         };

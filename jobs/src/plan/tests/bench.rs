@@ -9,6 +9,7 @@ use audio::device::{BusInfo, DeviceInfo, Parameter, ParameterFlags, ParameterId,
 use presets::folders::Folders;
 use presets::{DeviceKind, DeviceSetup, PluginFile, PluginFormat, Value};
 
+use crate::fetch::{Fetcher, LocalOnly};
 use crate::file;
 use crate::message::{Examination, ExaminedParameter, ResolvedSetting, SettingProblem};
 use crate::plan::{ExamineError, Examiner, FindError, Header, Options, Plan, build};
@@ -19,6 +20,8 @@ pub struct Bench {
     folder: tempfile::TempDir,
     root: PathBuf,
     pub examined: Rc<Cell<usize>>,
+    /// Who brings what lies in object stores; nobody unless set.
+    pub fetcher: Rc<dyn Fetcher>,
 }
 
 impl Bench {
@@ -26,7 +29,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir(root.join("plugins")).unwrap();
-        Bench { folder, root, examined: Rc::default() }
+        Bench { folder, root, examined: Rc::default(), fetcher: Rc::new(LocalOnly) }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -81,7 +84,7 @@ impl Bench {
     pub fn plan_into(&self, job: &str, output_base: Option<PathBuf>) -> Result<Planned, String> {
         self.write("job.yaml", job);
         let folders = PluginFormat::ALL.map(|format| (format, Folders::new(format, [self.path("plugins")])));
-        let options = Options { output_base, folders: folders.into() };
+        let options = Options { output_base, folders: folders.into(), fetcher: self.fetcher.clone() };
         let root = format!("{}/", self.root.display());
         let words = |mistakes: presets::document::Mistakes| mistakes.to_string().replace(&root, "");
         let job = file::read(&self.path("job.yaml")).map_err(words)?;
