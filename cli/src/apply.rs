@@ -42,7 +42,7 @@ pub(crate) fn apply(arguments: &ApplyArguments) -> Result<Status, Trouble> {
     let task = plan.tasks.iter().next().ok_or_else(|| Trouble::input("the recording gives no task"))?;
     let rate = task.audio.sample_rate;
     sandbox::warn_of_output(arguments.process.sandbox, &plan.header.output_root);
-    match asking.ask(ToWorker::Render { attempt: 1, last: true, task: Box::new(task) }) {
+    match asking.ask(ToWorker::Render { attempt: 1, last: true, warm: Vec::new(), task: Box::new(task) }) {
         Ok(FromWorker::Finished { rendered }) => {
             for warning in &rendered.warnings {
                 eprintln!("warning: {warning}");

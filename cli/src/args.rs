@@ -472,6 +472,10 @@ pub(crate) struct ProcessArguments {
     /// Replace a worker by a fresh one when it holds this much more memory between tasks than after its first
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
     pub(crate) recycle_growth: ByteSize,
+    /// Make every device anew for every task. Otherwise a worker uses those again that a probe has found to sound like fresh ones
+    /// when they are reset (`tonemill plugins probe`)
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// How far workers are confined: which files plugins can open, and what they can do to the system
     #[arg(long, value_name = "LEVEL", value_parser = crate::sandbox::levels(), default_value = "auto")]
     pub(crate) sandbox: Wanted,

@@ -110,6 +110,7 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
         state: state.clone(),
         ledger: held.ledger,
         reproduce: Some(failed.reproduce()),
+        warm: verdicts.warm(&arguments.process),
     };
     let lock = lock.expect("it was taken, for there is something to render");
     crate::interrupt::leave_to_the_farm();

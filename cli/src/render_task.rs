@@ -124,7 +124,7 @@ fn beside(root: &Path, number: u32) -> PathBuf {
 
 fn in_worker(task: Task, arguments: &RenderTaskArguments) -> Result<Status, Trouble> {
     let mut asking = Asking::new(&arguments.process)?;
-    match asking.ask(ToWorker::Render { attempt: 1, last: true, task: Box::new(task) }) {
+    match asking.ask(ToWorker::Render { attempt: 1, last: true, warm: Vec::new(), task: Box::new(task) }) {
         Ok(answer) => concluded(Some(answer)),
         Err(mishap) => Err(Trouble { words: workers::words(&mishap), status: Status::SomeFailed }),
     }

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use jobs::hash::{Hashes, short};
+use farm::Warm;
+use jobs::hash::Hashes;
 use jobs::manifest::Record;
-use jobs::probe::{Key, Store, Summary, TrueLatency, Verdict};
+use jobs::probe::{Key, Store, Summary, TrueLatency, Verdict, as_set};
 use jobs::task::{AudioSettings, Task};
 use presets::{DeviceKind, DeviceSetup, spec};
 
+use crate::args::ProcessArguments;
 use crate::{Trouble, cache};
 
 /// The verdicts about the devices of a plan, looked up as tasks come.
@@ -59,7 +61,7 @@ impl Verdicts {
     }
 
     fn of(&mut self, setup: &DeviceSetup, audio: AudioSettings) -> Option<Summary> {
-        let written = short(written(setup, audio).as_bytes());
+        let written = as_set(setup, audio);
         if let Some(known) = self.known.get(&written) {
             return *known;
         }
@@ -119,17 +121,22 @@ impl Verdicts {
         }
     }
 
+    /// The devices among those that were looked up that sound like fresh ones when they are used again; none where fresh
+    /// ones are asked for.
+    pub(crate) fn warm(&self, arguments: &ProcessArguments) -> Warm {
+        if arguments.fresh {
+            return Warm::default();
+        }
+        let safe = |summary: &Summary| summary.deterministic == Some(true) && summary.reset_safe == Some(true);
+        self.known.iter().filter(|(_, known)| known.as_ref().is_some_and(safe)).map(|(as_set, _)| *as_set).collect()
+    }
+
     /// Puts what the manifest repeats into a record of a task.
     pub(crate) fn annotate(&mut self, task: &Task, record: &mut Record) {
         for (device, setup) in record.devices.iter_mut().zip(task.render.devices()) {
             device.verdict = self.of(setup, task.audio);
         }
     }
-}
-
-/// A device as it is set, as one text.
-fn written(setup: &DeviceSetup, audio: AudioSettings) -> String {
-    serde_json::to_string(&(setup, audio)).expect("a setup has texts for keys")
 }
 
 fn is_builtin(setup: &DeviceSetup) -> bool {

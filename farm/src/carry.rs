@@ -70,6 +70,7 @@ enum Stage {
     Bringing {
         attempt: u32,
         last: bool,
+        warm: Vec<u32>,
     },
     AtWork(Arc<Brought>),
     /// What the worker does meanwhile is kept for later.
@@ -85,13 +86,15 @@ impl Carriage {
 
     /// Begins to bring what a message's task needs. Gives the message back where it can be sent as it is.
     pub fn send(&mut self, worker: WorkerId, message: ToWorker) -> Option<ToWorker> {
-        let (carrier, attempt, last, task) = match (&self.carrier, message) {
-            (Some(carrier), ToWorker::Render { attempt, last, task }) => (carrier.clone(), attempt, last, task),
+        let (carrier, stage, task) = match (&self.carrier, message) {
+            (Some(carrier), ToWorker::Render { attempt, last, warm, task }) => {
+                (carrier.clone(), Stage::Bringing { attempt, last, warm }, task)
+            }
             (_, message) => return Some(message),
         };
         self.begun += 1;
         let (number, tell, of_thread) = (self.begun, self.tell.clone(), task.clone());
-        self.under_way.insert(worker, Load { number, task, stage: Stage::Bringing { attempt, last } });
+        self.under_way.insert(worker, Load { number, task, stage });
         // Nobody listens any more where the run is over.
         std::thread::spawn(move || drop(tell.send(Carried::Brought(worker, number, carrier.bring(&of_thread)))));
         None
@@ -143,8 +146,8 @@ impl Carriage {
         let load = self.under_way.get_mut(&worker).filter(|load| load.number == *number)?;
         let failed = |failure| Box::new(FromWorker::Failed(failure));
         match (carried, &mut load.stage) {
-            (Carried::Brought(_, _, Ok(brought)), Stage::Bringing { attempt, last }) => {
-                let (attempt, last) = (*attempt, *last);
+            (Carried::Brought(_, _, Ok(brought)), Stage::Bringing { attempt, last, warm }) => {
+                let (attempt, last, warm) = (*attempt, *last, std::mem::take(warm));
                 let task = match brought {
                     Some(brought) => {
                         let task = brought.task.clone();
@@ -153,7 +156,7 @@ impl Carriage {
                     }
                     None => self.under_way.remove(&worker)?.task,
                 };
-                Some(Outcome::Send(worker, ToWorker::Render { attempt, last, task }))
+                Some(Outcome::Send(worker, ToWorker::Render { attempt, last, warm, task }))
             }
             (Carried::Brought(_, _, Err(failure)), _) => {
                 self.under_way.remove(&worker);

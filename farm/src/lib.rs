@@ -39,6 +39,7 @@ mod scratch;
 mod sealed;
 pub mod shards;
 mod supervisor;
+mod warm;
 mod watch;
 
 pub use carry::{Brought, Carrier};
@@ -54,3 +55,4 @@ pub use programs::{Class, Mixed, Programs};
 pub use report::{Cause, Mishap, Report};
 pub use reproduce::Reproduce;
 pub use run::{FarmError, Run, lock, run, run_carrying, run_holding};
+pub use warm::Warm;

@@ -27,6 +27,7 @@ use crate::programs::{Class, Programs};
 use crate::reproduce::Reproduce;
 use crate::scratch::{self, Scratch};
 use crate::supervisor::{Action, Blaming, Event, Remains, Supervisor};
+use crate::warm::Warm;
 
 /// The position file's name in a worker's scratch folder.
 pub(crate) const POSITION: &str = "position";
@@ -51,6 +52,8 @@ pub struct Run {
     pub ledger: Ledger,
     /// Which command renders a failed task alone.
     pub reproduce: Option<Reproduce>,
+    /// Devices that workers may use again for a later task.
+    pub warm: Warm,
 }
 
 /// Why a run could not begin.
@@ -143,6 +146,7 @@ pub fn run_carrying(
             .serving(run.command.clone())
             .with_blame(blaming(run.ledger, run.reproduce)),
         programs: run.command,
+        warm: run.warm,
         looks: run.limits.memory.is_some(),
         killed_by_system: memory::killed_by_system(),
         state,
@@ -193,6 +197,7 @@ struct Doing<'a> {
     carriage: Carriage,
     supervisor: Supervisor,
     programs: Programs,
+    warm: Warm,
     /// It is looked at regularly what workers hold.
     looks: bool,
     /// Processes that the system had killed for want of memory when it was last asked.
@@ -266,7 +271,8 @@ impl Doing<'_> {
                 Ok(pid) => Event::Started { worker, pid },
                 Err(reason) => Event::NotStarted { worker, reason },
             }),
-            Action::Send(worker, message) => {
+            Action::Send(worker, mut message) => {
+                self.warm.allow(&mut message);
                 let message = self.carriage.send(worker, message);
                 message.and_then(|message| self.send(worker, message))
             }

@@ -430,7 +430,7 @@ impl Supervisor {
         let outputs = task.paths().map(Path::to_owned).collect();
         self.actions.push(Action::Write(Box::new(Entry::Started { task: number, key, attempt, outputs })));
         let last = attempt >= self.limits.attempts;
-        self.actions.push(Action::Send(id, ToWorker::Render { attempt, last, task: Box::new(task) }));
+        self.actions.push(Action::Send(id, ToWorker::Render { attempt, last, warm: Vec::new(), task: Box::new(task) }));
         self.tell(FarmEvent::Started { task: number, label, attempt, worker: id });
         self.set_stage(
             id,

@@ -194,6 +194,9 @@ pub struct Timings {
     /// Recordings that were decoded for it. A worker keeps the takes that it has made ready for its later tasks.
     #[serde(default, skip_serializing_if = "is_default")]
     pub inputs_decoded: u64,
+    /// Devices that had played another task before, and are as good as fresh ones as a probe has found.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub devices_reused: u64,
 }
 
 /// One line of `manifest.jsonl`: one file with everything that made it.

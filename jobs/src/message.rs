@@ -32,6 +32,10 @@ pub enum ToWorker {
         /// No other attempt follows in this run, however this one ends.
         #[serde(default)]
         last: bool,
+        /// Its devices, numbered as [`crate::task::Render::devices`] does, that may be kept after it and used again in place of fresh
+        /// ones that are set likewise: those of which a verdict says that this changes nothing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warm: Vec<u32>,
         /// The task.
         task: Box<Task>,
     },

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use audio::device::{BusInfo, DeviceError, Setup};
-use jobs::channels::{self, Adaptation};
+use jobs::channels::{self, Adaptation, Request};
 use jobs::manifest::DeviceRecord;
-use jobs::message::{Failure, Phase, SettingProblem};
+use jobs::message::{Failure, Phase, ResolvedSetting, SettingProblem};
+use jobs::task::AudioSettings;
 use mix::{Chain, Slot, StripId, Watch};
 use presets::DeviceSetup;
 use score::TempoMap;
 
 use crate::configure;
 use crate::report::Reporter;
+use crate::warm::Warm;
 
 /// Why something could not be built: the task is at fault, or the farm is gone.
 #[derive(Debug)]
@@ -49,12 +51,25 @@ pub(crate) struct Built {
     pub(crate) heard_outputs: BTreeSet<usize>,
 }
 
-/// What every chain of a task is built under.
-pub(crate) struct Builder<'a> {
-    pub(crate) setup: Setup,
-    pub(crate) tempo: &'a TempoMap,
+/// What the devices of a task come to life under.
+pub(crate) struct Conditions<'a> {
+    pub(crate) audio: AudioSettings,
     /// Devices that an attempt before this one found unsettled: strip and place in the chain.
     pub(crate) unsettled: &'a BTreeSet<(StripId, usize)>,
+    /// Devices of tasks before.
+    pub(crate) warm: &'a mut Warm,
+}
+
+impl Conditions<'_> {
+    pub(crate) fn setup(&self) -> Setup {
+        Setup { sample_rate: self.audio.sample_rate, max_block: self.audio.block_size as usize }
+    }
+}
+
+/// What every chain of a task is built with.
+pub(crate) struct Builder<'a> {
+    pub(crate) conditions: Conditions<'a>,
+    pub(crate) tempo: &'a TempoMap,
     pub(crate) built: Built,
 }
 
@@ -71,8 +86,7 @@ pub(crate) fn chain(
     let mut slots = Vec::with_capacity(setups.len());
     for (index, device) in setups.iter().enumerate() {
         let notes = index == 0 && channels == 0;
-        let rehearsed = builder.unsettled.contains(&(strip, index));
-        let slot = slot(place, device, channels, notes, rehearsed, builder, reporter)?;
+        let slot = slot((strip, index), place, device, channels, notes, builder, reporter)?;
         channels = slot.out_channels();
         slots.push(slot);
     }
@@ -80,16 +94,22 @@ pub(crate) fn chain(
 }
 
 fn slot(
+    at: (StripId, usize),
     place: &str,
     device_setup: &DeviceSetup,
     channels: usize,
     notes: bool,
-    rehearsed: bool,
     builder: &mut Builder,
     reporter: &mut Reporter,
 ) -> Result<Slot, BuildError> {
     let label = device_setup.device.label();
-    let (mut device, settings) = configured(device_setup, reporter)?;
+    let rehearsed = builder.conditions.unsettled.contains(&at);
+    let policy = device_setup.channels;
+    let request = channels::request(channels, policy);
+    // What is not played as a probe plays it is not what the probe has found safe to use again.
+    let may_be_warm = !rehearsed && device_setup.sidechain.is_none();
+    let one = instance(device_setup, request, may_be_warm, &mut builder.conditions, reporter)?;
+    let Instance { mut device, settings, mut keep } = one;
     let name = device.info().name.clone();
     let mut instances = 1;
     let mut adaptation = Adaptation::AsIs;
@@ -103,9 +123,7 @@ fn slot(
     if notes && !device.ports().note_input {
         builder.built.warnings.push(format!("{place}: {name}: it takes no notes, and sounds by itself"));
     }
-    let policy = device_setup.channels;
-    let request = channels::request(channels, policy);
-    let ports = device.request_channels(request.inputs, request.outputs);
+    let ports = device.ports();
     let step = channels::plan_step(channels, ports.main_inputs(), ports.main_outputs(), policy)
         .map_err(|error| refusal(Phase::Configure, Some(&name), error))?;
     if !notes {
@@ -121,6 +139,7 @@ fn slot(
             // What comes out is the same, so that the words above hold.
             if channels == 2 && device.play_apart() {
                 adaptation = Adaptation::AsIs;
+                keep = false;
             } else {
                 instances = channels;
             }
@@ -148,16 +167,18 @@ fn slot(
     let info = device.info().clone();
     let mut devices = vec![device];
     while devices.len() < instances {
-        let (mut device, _) = configured(device_setup, reporter)?;
-        device.request_channels(request.inputs, request.outputs);
+        let mut other = instance(device_setup, request, may_be_warm, &mut builder.conditions, reporter)?;
         if let Some(input) = key {
-            device.use_input(input, true);
+            other.device.use_input(input, true);
         }
-        devices.push(device);
+        devices.push(other.device);
+    }
+    if keep {
+        builder.conditions.warm.lend(at, device_setup, builder.conditions.audio, request, &settings);
     }
     reporter.phase(Phase::Activate, Some(&name))?;
     let in_channels = if notes { 0 } else { channels };
-    let mut slot = Slot::activate(name.clone(), devices, adaptation, in_channels, builder.setup)
+    let mut slot = Slot::activate(name.clone(), devices, adaptation, in_channels, builder.conditions.setup())
         .map_err(|error| refusal(Phase::Activate, Some(&name), error))?;
     if rehearsed {
         reporter.phase(Phase::Process, Some(&name))?;
@@ -181,6 +202,32 @@ fn slot(
     Ok(slot)
 }
 
+/// A device that is about to be activated.
+struct Instance {
+    device: Box<dyn audio::Device>,
+    settings: Vec<ResolvedSetting>,
+    /// It is as a probe would play it, so that it may be kept after the task if a verdict says so.
+    keep: bool,
+}
+
+/// One instance that was asked for its channels: one that is kept of a task before where there is one and it may be, else a
+/// fresh one.
+fn instance(
+    setup: &DeviceSetup,
+    request: Request,
+    may_be_warm: bool,
+    conditions: &mut Conditions<'_>,
+    reporter: &mut Reporter,
+) -> Result<Instance, BuildError> {
+    if may_be_warm && let Some((device, settings)) = conditions.warm.take(setup, conditions.audio, request, reporter)? {
+        return Ok(Instance { device, settings, keep: true });
+    }
+    let (mut device, settings) = configured(setup, reporter)?;
+    let before = device.ports();
+    let keep = device.request_channels(request.inputs, request.outputs) == before && may_be_warm;
+    Ok(Instance { device, settings, keep })
+}
+
 /// Outputs of an instrument that no track takes.
 fn unheard(others: &[&BusInfo]) -> Option<String> {
     const MOST_NAMED: usize = 6;
@@ -191,7 +238,7 @@ fn unheard(others: &[&BusInfo]) -> Option<String> {
 }
 
 /// A device with its settings as it understood them.
-pub(crate) type Configured = (Box<dyn audio::Device>, Vec<jobs::message::ResolvedSetting>);
+pub(crate) type Configured = (Box<dyn audio::Device>, Vec<ResolvedSetting>);
 
 /// One instance with its state, preset and parameters.
 pub(crate) fn configured(setup: &DeviceSetup, reporter: &mut Reporter) -> Result<Configured, BuildError> {

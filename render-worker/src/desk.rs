@@ -8,15 +8,14 @@ mod level;
 mod moves;
 mod play;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use audio::device::Setup;
 use jobs::message::Phase;
 use jobs::task::{Output, SessionRender, ToneRender};
 use mix::{Chain, Level, Source, Strip, StripId, TapPoint};
 use score::TempoMap;
 
-use crate::build::{BuildError, Builder, Built, refusal};
+use crate::build::{BuildError, Builder, Built, Conditions, refusal};
 use crate::report::Reporter;
 use crate::sync::Pulse;
 use crate::takes::Ready;
@@ -41,12 +40,11 @@ pub(crate) fn tone(
     ready: &Ready,
     pulse: Option<Pulse>,
     outputs: usize,
-    setup: Setup,
-    unsettled: &BTreeSet<(StripId, usize)>,
+    conditions: Conditions<'_>,
     reporter: &mut Reporter,
 ) -> Result<Desk, BuildError> {
     let tempo = TempoMap::default();
-    let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
+    let mut builder = Builder { conditions, tempo: &tempo, built: Built::default() };
     let recording = ready.stream().map_err(|error| refusal(Phase::Load, None, error))?;
     let recording = match pulse {
         Some(pulse) => pulse.before(recording),
@@ -63,17 +61,17 @@ pub(crate) fn tone(
 pub(crate) fn session(
     session: &SessionRender,
     outputs: &[Output],
-    setup: Setup,
-    unsettled: &BTreeSet<(StripId, usize)>,
+    conditions: Conditions<'_>,
     reporter: &mut Reporter,
 ) -> Result<Desk, BuildError> {
     let tempo = play::tempo(&session.tempo)?;
     let layout = Layout::new(session, outputs)?;
     let mut sources = Vec::with_capacity(session.tracks.len());
     let mut frames = 0;
-    let mut builder = Builder { setup, tempo: &tempo, unsettled, built: Built::default() };
+    let mut builder = Builder { conditions, tempo: &tempo, built: Built::default() };
     for track in &session.tracks {
-        let played = play::played(track, session, &layout, &tempo, setup.sample_rate, &mut builder.built)?;
+        let played =
+            play::played(track, session, &layout, &tempo, builder.conditions.audio.sample_rate, &mut builder.built)?;
         frames = frames.max(played.frames);
         sources.push(played);
     }

@@ -21,7 +21,7 @@ pub fn prepare_here() {
 pub fn render_here(task: Task, told: fn(&FromWorker)) -> io::Result<Option<FromWorker>> {
     let (own, mut other) = UnixStream::pair()?;
     let farm = std::thread::Builder::new().name("farm".into()).spawn(move || -> io::Result<Option<FromWorker>> {
-        let mut waiting = Some(ToWorker::Render { attempt: 1, last: true, task: Box::new(task) });
+        let mut waiting = Some(ToWorker::Render { attempt: 1, last: true, warm: Vec::new(), task: Box::new(task) });
         let mut answer = None;
         while let Some(message) = read_frame::<FromWorker>(&mut other).map_err(io::Error::other)? {
             match message {

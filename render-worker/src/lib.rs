@@ -25,6 +25,7 @@ mod stems;
 mod strict;
 mod sync;
 mod takes;
+mod warm;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,7 +36,6 @@ use jobs::message::{Failure, FromWorker, Phase, ToWorker};
 
 pub use crate::here::{prepare_here, render_here};
 use crate::report::Reporter;
-use crate::takes::Takes;
 
 /// Serves requests on standard input, which must be a socket, until told to leave. This is the whole of a worker
 /// program's `main`. Fails only if the process was not started as a worker.
@@ -70,14 +70,16 @@ pub fn builtin() -> Vec<DeviceInfo> {
 }
 
 fn serve(reporter: &mut Reporter) -> io::Result<()> {
-    let mut takes = Takes::new();
+    let mut kept = render::Kept::new();
     loop {
         reporter.send(&FromWorker::Ready { engine: jobs::ENGINE.to_owned(), sandbox: sandbox::level() })?;
         let request = reporter.receive()?;
         let Some(request) = request else { return Ok(()) };
         // A panic is our own mistake. The process may be in any state then, so it says so and ends.
         let answered = catch_unwind(AssertUnwindSafe(|| match request {
-            ToWorker::Render { task, last, .. } => render::render(&task, last, &mut takes, reporter).map(|()| true),
+            ToWorker::Render { task, last, warm, .. } => {
+                render::render(&task, last, &warm, &mut kept, reporter).map(|()| true)
+            }
             ToWorker::Examine { setup, audio, signal } => {
                 examine::examine(&setup, audio, signal, reporter).map(|()| true)
             }

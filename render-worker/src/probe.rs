@@ -14,12 +14,13 @@ use jobs::probe::{Comparison, Held, Late, Layout, Measured, Script, Survey, Trip
 use jobs::task::AudioSettings;
 use presets::DeviceSetup;
 
-use self::player::{Played, Player, Remembered};
+use self::player::{Played, Player};
 use self::process::Caught;
 use crate::build::{self, BuildError, refusal};
 use crate::configure;
 use crate::report::Reporter;
 use crate::strict;
+use crate::warm::Remembered;
 
 /// Channels in and out that a device is asked for.
 const LAYOUTS: [(usize, usize); 8] = [(0, 1), (0, 2), (1, 1), (1, 2), (2, 1), (2, 2), (4, 4), (6, 6)];
@@ -140,15 +141,17 @@ impl Probe<'_> {
 
     fn reset(&self, against: &std::path::Path, reporter: &mut Reporter) -> Result<Vec<Comparison>, BuildError> {
         let kept = Played::kept(against)?;
-        let (mut device, _) = build::configured(self.setup, reporter)?;
-        let remembered = Remembered::of(device.as_mut(), reporter)?;
+        let (device, _) = build::configured(self.setup, reporter)?;
         let moved = moved(&device.parameters(), device.as_ref());
         let mut compared = Vec::new();
 
         let mut player = Player::of(device, self.audio, reporter)?;
-        // What comes out now is nobody's: saving a state leaves traces in some devices.
+        // What a fresh instance makes of it is known.
         player.play_standard(reporter)?;
-        let mut player = self.again(player, &remembered, reporter)?;
+        // As a worker that keeps a device asks another one only when there is need.
+        let device = player.reset(reporter)?;
+        let remembered = Remembered::of_another(self.setup, reporter)?;
+        let mut player = self.with(device, &remembered, reporter)?;
         compared.push(player.play_standard(reporter)?.beside(&kept));
         let mut different = player.different();
         let values = moved.iter().map(|&(id, value)| (0, audio::EventBody::Parameter { id, value }));
@@ -157,13 +160,30 @@ impl Probe<'_> {
         player.play(&different, reporter)?;
         let mut player = self.again(player, &remembered, reporter)?;
         compared.push(player.play_standard(reporter)?.beside(&kept));
+        // That begins with silence, in which what is remembered of the sound before may fade.
+        player.play(&different, reporter)?;
+        let mut player = self.again(player, &remembered, reporter)?;
+        let abrupt = player.abrupt();
+        let again = player.play(&abrupt, reporter)?;
         player.destroy(reporter)?;
+        let mut fresh = self.fresh(reporter)?;
+        compared.push(again.beside(&fresh.play(&abrupt, reporter)?));
+        fresh.destroy(reporter)?;
         Ok(compared)
     }
 
     /// Resets a device, puts back what it was set to, and makes it ready again.
     fn again(&self, player: Player, to: &Remembered, reporter: &mut Reporter) -> Result<Player, BuildError> {
-        let mut device = player.reset(reporter)?;
+        let device = player.reset(reporter)?;
+        self.with(device, to, reporter)
+    }
+
+    fn with(
+        &self,
+        mut device: Box<dyn Device>,
+        to: &Remembered,
+        reporter: &mut Reporter,
+    ) -> Result<Player, BuildError> {
         to.put_back(device.as_mut(), reporter)?;
         Player::of(device, self.audio, reporter)
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Instant;
 
-use audio::device::Setup;
 use audio::offset::Offset;
 use audio::{Decibels, SampleRate};
 use jobs::manifest::{Rendered, Timings};
@@ -14,7 +13,7 @@ use mix::{Chain, Graph, RenderError, Slot, StripId, Tap, TapEnd, TapPoint};
 
 use crate::annotations;
 use crate::asked;
-use crate::build::{BuildError, refusal};
+use crate::build::{BuildError, Conditions, refusal};
 use crate::desk::{self, Desk};
 use crate::dry;
 use crate::flagged::{self, Look};
@@ -23,19 +22,44 @@ use crate::report::Reporter;
 use crate::stems::StemSum;
 use crate::sync::{Heard, Pulse};
 use crate::takes::{Ready, Takes};
+use crate::warm::Warm;
 
-/// Renders a task and answers. Devices are destroyed after the answer: what they do then harms no finished file. `last` says
-/// that no other attempt follows.
-pub(crate) fn render(task: &Task, last: bool, takes: &mut Takes, reporter: &mut Reporter) -> io::Result<()> {
-    let (started, parsed_before, decoded_before) = (Instant::now(), devices::parsed_models(), takes.decoded());
+/// What a worker keeps of its tasks for the next ones.
+pub(crate) struct Kept {
+    takes: Takes,
+    warm: Warm,
+}
+
+impl Kept {
+    pub(crate) fn new() -> Kept {
+        Kept { takes: Takes::new(), warm: Warm::default() }
+    }
+}
+
+/// Renders a task and answers. Devices are destroyed after the answer, or made ready to be used again: what they do then harms
+/// no finished file. `last` says that no other attempt follows, and `warm` which devices may be used again.
+pub(crate) fn render(
+    task: &Task,
+    last: bool,
+    warm: &[u32],
+    kept: &mut Kept,
+    reporter: &mut Reporter,
+) -> io::Result<()> {
+    kept.warm.begin(task, warm, reporter)?;
+    let (started, parsed_before, decoded_before) = (Instant::now(), devices::parsed_models(), kept.takes.decoded());
     let mut unsettled = BTreeSet::new();
     let mut chains = Vec::new();
     loop {
-        match attempt(task, last, started, &unsettled, &mut chains, takes, reporter) {
+        let outcome = attempt(task, last, started, &unsettled, &mut chains, kept, reporter);
+        if outcome.is_err() {
+            kept.warm.give_up();
+        }
+        match outcome {
             Ok(mut rendered) => {
                 rendered.timings.process = std::process::id();
                 rendered.timings.models_parsed = devices::parsed_models() - parsed_before;
-                rendered.timings.inputs_decoded = takes.decoded() - decoded_before;
+                rendered.timings.inputs_decoded = kept.takes.decoded() - decoded_before;
+                rendered.timings.devices_reused = kept.warm.reused();
                 reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?
             }
             Err(Stop::Build(BuildError::Task(failure))) => reporter.send(&FromWorker::Failed(failure))?,
@@ -43,18 +67,21 @@ pub(crate) fn render(task: &Task, last: bool, takes: &mut Takes, reporter: &mut 
             // Rehearsed devices are never found unsettled again, so this ends.
             Err(Stop::Unsettled(found)) => {
                 unsettled.extend(found);
-                destroy(&mut chains, reporter)?;
+                end(&mut chains, &mut kept.warm, reporter)?;
                 continue;
             }
         }
-        return destroy(&mut chains, reporter);
+        return end(&mut chains, &mut kept.warm, reporter);
     }
 }
 
-fn destroy(chains: &mut Vec<Chain>, reporter: &mut Reporter) -> io::Result<()> {
-    for slot in chains.drain(..).flat_map(Chain::into_slots) {
-        reporter.phase(Phase::Destroy, Some(slot.name()))?;
-        drop(slot.deactivate());
+/// Destroys the devices, save those that are kept.
+fn end(chains: &mut Vec<Chain>, warm: &mut Warm, reporter: &mut Reporter) -> io::Result<()> {
+    for (strip, chain) in chains.drain(..).enumerate() {
+        for (index, slot) in chain.into_slots().into_iter().enumerate() {
+            reporter.phase(Phase::Destroy, Some(slot.name()))?;
+            warm.end((StripId(strip), index), slot);
+        }
     }
     Ok(())
 }
@@ -78,11 +105,12 @@ fn attempt(
     started: Instant,
     unsettled: &BTreeSet<(StripId, usize)>,
     chains: &mut Vec<Chain>,
-    takes: &mut Takes,
+    Kept { takes, warm }: &mut Kept,
     reporter: &mut Reporter,
 ) -> Result<Rendered, Stop> {
     let rate = task.audio.sample_rate;
-    let setup = Setup { sample_rate: rate, max_block: task.audio.block_size as usize };
+    let conditions = Conditions { audio: task.audio, unsettled, warm };
+    let block = conditions.setup().max_block;
     let dry = match &task.render {
         Render::Tone(tone) => Some(takes.ready(&tone.input, rate)?),
         Render::Session(_) => None,
@@ -94,14 +122,13 @@ fn attempt(
     let desk = match &task.render {
         Render::Tone(tone) => {
             let ready = dry.expect("a tone has a take");
-            desk::tone(tone, ready, pulse, task.outputs.len(), setup, unsettled, reporter)?
+            desk::tone(tone, ready, pulse, task.outputs.len(), conditions, reporter)?
         }
-        Render::Session(session) => desk::session(session, &task.outputs, setup, unsettled, reporter)?,
+        Render::Session(session) => desk::session(session, &task.outputs, conditions, reporter)?,
     };
     let Desk { strips, tempo, frames, points, built } = desk;
     let names: Vec<String> = strips.iter().map(|strip| strip.name().to_owned()).collect();
-    let mut graph =
-        Graph::new(strips, tempo, rate, setup.max_block).map_err(|error| refusal(Phase::Activate, None, error))?;
+    let mut graph = Graph::new(strips, tempo, rate, block).map_err(|error| refusal(Phase::Activate, None, error))?;
     let taps: Vec<Tap> =
         task.outputs.iter().zip(points).map(|(output, point)| tap(output, point, (lead, frames), rate)).collect();
     let loaded = Instant::now();

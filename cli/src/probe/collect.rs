@@ -25,6 +25,7 @@ pub(super) fn verdict(key: &Key, label: &str, setup: &DeviceSetup, client: &mut 
     let info = survey.map_or_else(unknown, |survey| survey.info.clone());
     Verdict {
         tonemill: jobs::FORMAT_VERSION,
+        recipe: jobs::probe::RECIPE,
         engine: jobs::ENGINE.to_owned(),
         device: Identity {
             format: info.format,

@@ -138,7 +138,8 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     };
     let ledger = blame::read(blame::states(&state)?)?.ledger;
     let reproduce = Some(failed.reproduce());
-    let run = Run { tasks: left, workers, command: programs, limits, state: own, ledger, reproduce };
+    let warm = verdicts.warm(&arguments.process);
+    let run = Run { tasks: left, workers, command: programs, limits, state: own, ledger, reproduce, warm };
     crate::interrupt::leave_to_the_farm();
     let mut tell = |event: &FarmEvent| {
         let warning = failed.event(event).map(|text| FarmEvent::Warning { text });

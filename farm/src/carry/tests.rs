@@ -58,7 +58,7 @@ fn task() -> Task {
 }
 
 fn render() -> ToWorker {
-    ToWorker::Render { attempt: 2, last: true, task: Box::new(task()) }
+    ToWorker::Render { attempt: 2, last: true, warm: vec![1], task: Box::new(task()) }
 }
 
 fn finished() -> Happening {
@@ -92,11 +92,12 @@ fn a_worker_gets_the_task_as_it_is_here_and_its_word_waits_until_all_is_taken() 
     assert_eq!(carriage.send(WORKER, ToWorker::Exit), Some(ToWorker::Exit));
     assert_eq!(carriage.send(WORKER, render()), None);
     assert!(carriage.is_busy());
-    let Some(Outcome::Send(WORKER, ToWorker::Render { attempt: 2, last: true, task })) = next(&mut carriage, &mut done)
+    let Some(Outcome::Send(WORKER, ToWorker::Render { attempt: 2, last: true, warm, task })) =
+        next(&mut carriage, &mut done)
     else {
         panic!("it was to be sent")
     };
-    assert_eq!(task.label, "here");
+    assert_eq!((task.label.as_str(), warm), ("here", vec![1]));
     assert!(!carriage.is_busy() && Arc::strong_count(&carrier.token) == 2);
     let progress = Happening::Said(Box::new(FromWorker::Progress { done: 1, total: 2 }));
     assert!(carriage.pass(WORKER, progress).is_some(), "what it says at work passes");

@@ -14,7 +14,15 @@ fn rendered() -> Box<Rendered> {
         input: None,
         annotations: Vec::new(),
         warnings,
-        timings: Timings { load: 0.1, render: 2.5, write: 1e-7, process: 7, models_parsed: 1, inputs_decoded: 1 },
+        timings: Timings {
+            load: 0.1,
+            render: 2.5,
+            write: 1e-7,
+            process: 7,
+            models_parsed: 1,
+            inputs_decoded: 1,
+            devices_reused: 2,
+        },
         strict: Some(jobs::strict::Strict::Full),
         sandbox: Some(jobs::sandbox::Level::Full),
     })

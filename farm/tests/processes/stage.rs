@@ -91,6 +91,7 @@ impl Stage {
             state: self.state(),
             ledger: Ledger::default(),
             reproduce: None,
+            warm: farm::Warm::default(),
         }
     }
 

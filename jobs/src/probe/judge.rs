@@ -34,8 +34,8 @@ pub fn judge(outcomes: &Outcomes, audio: AudioSettings) -> Findings {
     let equal = |outcome: &Option<Result<Vec<Comparison>, Mishap>>, at: usize| {
         outcome.as_ref()?.as_ref().ok()?.get(at).map(|comparison| comparison.equal)
     };
-    // The first instance of each of these processes is a fresh one in a fresh process. That of the reset is none: its
-    // state was saved before, which some do not bear.
+    // The first instance of each of these processes is a fresh one in a fresh process. What that of the reset plays first
+    // is not looked at.
     let fresh = [equal(&outcomes.again, 0), equal(&outcomes.twice, 0)];
     findings.equal_in_processes = all(fresh.into_iter().flatten());
     findings.equal_in_process = match (equal(&outcomes.twice, 0), equal(&outcomes.twice, 1)) {
@@ -44,8 +44,9 @@ pub fn judge(outcomes: &Outcomes, audio: AudioSettings) -> Findings {
         // nothing depends on it.
         _ => None,
     };
-    findings.reset_safe = match (findings.equal_in_processes, equal(&outcomes.reset, 0), equal(&outcomes.reset, 1)) {
-        (Some(true), Some(after_reset), Some(after_another)) => Some(after_reset && after_another),
+    let after_resets = outcomes.reset.as_ref().and_then(|compared| compared.as_ref().ok());
+    findings.reset_safe = match (findings.equal_in_processes, after_resets) {
+        (Some(true), Some(compared)) => Some(compared.iter().all(|comparison| comparison.equal)),
         // What differs when fresh cannot be like fresh.
         (Some(false), ..) => Some(false),
         _ => None,

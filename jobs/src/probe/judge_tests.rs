@@ -56,7 +56,7 @@ fn outcomes() -> Outcomes {
         again: Some(Ok(vec![EQUAL])),
         blocks: vec![(64, Ok(vec![EQUAL])), (1000, Ok(vec![EQUAL, EQUAL]))],
         twice: Some(Ok(vec![EQUAL, EQUAL])),
-        reset: Some(Ok(vec![EQUAL, EQUAL])),
+        reset: Some(Ok(vec![EQUAL, EQUAL, EQUAL])),
         state: Some(Ok(Trip {
             bytes: Some(52),
             as_set: Some(EQUAL),
@@ -201,7 +201,7 @@ fn what_differs_in_the_second_instance_alone_is_equal_in_fresh_processes() {
 
 #[test]
 fn a_reset_is_safe_only_if_it_is_after_another_job_too() {
-    for reset in [vec![OTHER, EQUAL], vec![EQUAL, OTHER]] {
+    for reset in [vec![OTHER, EQUAL, EQUAL], vec![EQUAL, OTHER, EQUAL], vec![EQUAL, EQUAL, OTHER]] {
         let found = judged(|outcomes| outcomes.reset = Some(Ok(reset)));
         assert_eq!((found.reset_safe, found.deterministic()), (Some(false), Some(true)));
     }
@@ -308,6 +308,7 @@ fn a_verdict_fits_its_schema() {
     let schema = super::super::schema();
     let verdict = super::super::Verdict {
         tonemill: crate::FORMAT_VERSION,
+        recipe: super::super::RECIPE,
         engine: crate::ENGINE.into(),
         device: super::super::Identity {
             format: "clap".into(),

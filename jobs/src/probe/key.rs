@@ -6,8 +6,9 @@ use std::path::Path;
 use presets::{Asset, DeviceKind, DeviceSetup, PluginFile, PluginFormat, Setting};
 use serde::Serialize;
 
+use super::RECIPE;
 use super::verdict::Verdict;
-use crate::hash::{Hashes, of_text};
+use crate::hash::{Hashes, of_text, short};
 use crate::task::AudioSettings;
 use crate::{ENGINE, FORMAT_VERSION};
 
@@ -20,6 +21,12 @@ pub struct Key {
     binary: String,
     settings: String,
     audio: AudioSettings,
+}
+
+/// A device as it is set and the conditions that it plays under, in half of a hash: what is found out about it within a plan is
+/// kept by this.
+pub fn as_set(setup: &DeviceSetup, audio: AudioSettings) -> u128 {
+    short(&serde_json::to_vec(&(setup, audio)).expect("a setup has texts for keys"))
 }
 
 /// Everything that is set on a device, with each file as the hash of what it holds.
@@ -105,6 +112,7 @@ impl Key {
             None => device.id == id,
         };
         verdict.tonemill == FORMAT_VERSION
+            && verdict.recipe == RECIPE
             && verdict.engine == ENGINE
             && verdict.audio == self.audio
             && device.format == self.format

@@ -13,7 +13,7 @@ mod verdict;
 
 pub use drawable::{Withheld, WithheldParameter, withheld};
 pub use judge::judge;
-pub use key::Key;
+pub use key::{Key, as_set};
 pub use measured::{
     Comparison, Fault, Held, Late, Layout, Measured, Mishap, Outcomes, Prints, Script, Sound, Survey, TailSpan, Trip,
 };
@@ -22,6 +22,9 @@ pub use verdict::{
     Blocks, Findings, Identity, Latency, Memory, Parameters, State, Summary, Tail, ToldTail, TrueLatency, Verdict,
     schema,
 };
+
+/// How verdicts are found. Those of another recipe may promise what this one would not, and are none.
+pub const RECIPE: u32 = 2;
 
 /// The block sizes that are compared with one another, beside the one that is asked for.
 pub const OTHER_BLOCKS: [u32; 2] = [64, 1000];

@@ -141,6 +141,7 @@ mod tests {
         let key = key(name);
         Verdict {
             tonemill: crate::FORMAT_VERSION,
+            recipe: crate::probe::RECIPE,
             engine: crate::ENGINE.to_owned(),
             device: Identity {
                 format: "builtin".into(),
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_of_another_engine_rate_or_block_is_none() {
+    fn a_verdict_of_another_engine_recipe_rate_or_block_is_none() {
         let cache = tempfile::tempdir().unwrap();
         let mut store = Store::new(cache.path());
         store.put(&Verdict { engine: "tonemill 0.0.1".into(), ..verdict("gain", true) }).unwrap();
@@ -202,7 +203,8 @@ mod tests {
         store
             .put(&Verdict { audio: AudioSettings { block_size, ..key("gain").audio() }, ..verdict("gain", true) })
             .unwrap();
-        assert_eq!(files(cache.path()).len(), 2);
+        store.put(&Verdict { recipe: crate::probe::RECIPE - 1, ..verdict("gain", true) }).unwrap();
+        assert_eq!(files(cache.path()).len(), 3);
         assert_eq!(store.get(&key("gain")), None);
     }
 

@@ -15,6 +15,9 @@ use crate::task::AudioSettings;
 pub struct Verdict {
     /// [`crate::FORMAT_VERSION`].
     pub tonemill: u32,
+    /// By which recipe: [`super::RECIPE`].
+    #[serde(default)]
+    pub recipe: u32,
     /// What measured: [`crate::ENGINE`].
     pub engine: String,
     /// The device.
@@ -84,7 +87,8 @@ pub struct Findings {
     /// Fresh instances in fresh processes sounded equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equal_in_processes: Option<bool>,
-    /// Reset, with its state loaded again, it sounded like a fresh instance, also after a different job.
+    /// Reset, and given the state of another instance that had not played, it sounded like a fresh one, also after a different job.
+    /// Workers use such a device again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_safe: Option<bool>,
     /// What another block size changed; absent where it does not sound equal in fresh processes anyway.

@@ -124,6 +124,6 @@ impl Assembly<'_> {
         let strips = chain::strips(site, chain, source, channels, level(fader)?, &mut self.builder, reporter)?;
         self.strips.extend((span.head..).zip(strips));
         self.records.insert(record, std::mem::take(&mut self.builder.built.devices));
-        automate(&mut self.strips, span, chain, moves, song, self.builder.setup.sample_rate)
+        automate(&mut self.strips, span, chain, moves, song, self.builder.conditions.audio.sample_rate)
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use audio::device::{Adaptation, DeviceError, ParameterId, ProcessError, Setup, Tail};
+use audio::device::{Adaptation, ProcessError, Setup, Tail};
 use audio::{Buffer, Device, Event, EventBody};
 use jobs::message::Phase;
 use jobs::probe::{Comparison, Fault, Sound, TailSpan, ToldTail};
@@ -121,6 +121,10 @@ impl Player {
 
     pub(super) fn different(&self) -> Stimulus {
         Stimulus::different(self.in_channels, self.takes_notes, self.audio.sample_rate)
+    }
+
+    pub(super) fn abrupt(&self) -> Stimulus {
+        Stimulus::abrupt(self.in_channels, self.takes_notes, self.audio.sample_rate)
     }
 
     pub(super) fn short(&self) -> Stimulus {
@@ -382,38 +386,6 @@ fn difference(sound: &Buffer, kept: &Buffer) -> Option<f64> {
 
 fn unreadable(path: &Path, error: &io::Error) -> BuildError {
     refusal(Phase::Write, None, format!("{}: {error}", path.display()))
-}
-
-/// A state, or the values of all parameters where there is none beside them.
-pub(super) enum Remembered {
-    State(Vec<u8>),
-    Values(Vec<(ParameterId, f64)>),
-}
-
-impl Remembered {
-    pub(super) fn of(device: &mut dyn Device, reporter: &mut Reporter) -> Result<Remembered, BuildError> {
-        let name = device.info().name.clone();
-        reporter.phase(Phase::Save, Some(&name))?;
-        match device.save_state() {
-            Ok(state) => Ok(Remembered::State(state)),
-            Err(DeviceError::Stateless(_)) => {
-                let set = device.parameters().into_iter().filter(|parameter| !parameter.flags.read_only);
-                Ok(Remembered::Values(set.filter_map(|p| Some((p.id, device.value(p.id).ok()?))).collect()))
-            }
-            Err(error) => Err(refusal(Phase::Save, Some(&name), error)),
-        }
-    }
-
-    /// Puts it back. Call while the device is inactive.
-    pub(super) fn put_back(&self, device: &mut dyn Device, reporter: &mut Reporter) -> Result<(), BuildError> {
-        let name = device.info().name.clone();
-        reporter.phase(Phase::Configure, Some(&name))?;
-        let done = match self {
-            Remembered::State(state) => device.load_state(state),
-            Remembered::Values(values) => values.iter().try_for_each(|(id, value)| device.set_value(*id, *value)),
-        };
-        done.map_err(|error| refusal(Phase::Configure, Some(&name), error))
-    }
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ const NOTES: &[(u8, f64, f64, f64)] = &[
 const OTHER_NOTES: &[(u8, f64, f64, f64)] =
     &[(55, 1.0, 0.0, 0.6), (59, 0.9, 0.05, 0.7), (72, 0.4, 0.2, 1.9), (40, 1.0, 0.3, 1.9)];
 
+/// Those that begin at once.
+const ABRUPT_NOTES: &[(u8, f64, f64, f64)] = &[(60, 0.7, 0.0, 0.4), (36, 1.0, 0.0, 0.3), (43, 0.3, 0.01, 0.5)];
+
 /// Sound and notes to play.
 pub(super) struct Stimulus {
     /// As many channels as the device takes; the frames count where that is none.
@@ -56,6 +59,18 @@ impl Stimulus {
             fill(channel, 1_000 + index as u64, 0.9);
         }
         Stimulus { sound, events: if notes { events(OTHER_NOTES, rate) } else { Vec::new() } }
+    }
+
+    /// One that is under way from its first frame, loud and then softer, so that nothing which a device still remembers of an earlier
+    /// sound has time to fade.
+    pub(super) fn abrupt(channels: usize, notes: bool, rate: SampleRate) -> Stimulus {
+        let mut sound = Buffer::new(channels, frame(0.6, rate));
+        let softer = frame(0.3, rate);
+        for (index, channel) in sound.channels_mut().enumerate() {
+            fill(&mut channel[..softer], 2_000 + index as u64, 0.7);
+            fill(&mut channel[softer..], 3_000 + index as u64, 0.05);
+        }
+        Stimulus { sound, events: if notes { events(ABRUPT_NOTES, rate) } else { Vec::new() } }
     }
 
     /// A moment of it, to see whether anything works at all.
