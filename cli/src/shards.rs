@@ -1,5 +1,6 @@
 //! Plan folders: rendering a part, putting the parts together, looking at what there is.
 
+mod failed;
 mod merge;
 mod run;
 mod status;

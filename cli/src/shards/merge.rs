@@ -6,6 +6,7 @@ use clap::Args;
 use jobs::plan::folder::PlanFolder;
 use jobs::quarantine::STATE;
 
+use super::failed::Failed;
 use crate::data_set::Wanted;
 use crate::manifest::Known;
 use crate::site::Site;
@@ -47,7 +48,14 @@ fn put_together(folder: &PlanFolder, status: Status, json: bool) -> Result<Statu
     let site = Site::on_disk(&plan);
     let mut known = Known::read(&plan, &site, true)?;
     known.sweep()?;
-    let missing = render::left(&plan, 0..plan.tasks.len(), &known)?.len();
+    let left = render::left(&plan, 0..plan.tasks.len(), &known)?;
+    let missing = left.len();
+    // Before the journals are settled with the manifest.
+    let found = if left.is_empty() {
+        Status::Done
+    } else {
+        Failed::read(&plan.header.output_root.join(STATE))?.status(left.iter())
+    };
     match known.damaged() {
         [] => {}
         [first, ..] => eprintln!(
@@ -75,9 +83,6 @@ fn put_together(folder: &PlanFolder, status: Status, json: bool) -> Result<Statu
     if missing > 0 {
         eprintln!("What is missing: tonemill status {}", folder.path().display());
     }
-    let status = match status {
-        Status::Done if missing > 0 => Status::Interrupted,
-        other => other,
-    };
+    let status = if let Status::Done = status { found } else { status };
     Ok(data_set.map_or(status, |wanted| wanted.conclude(status, missing, json)))
 }

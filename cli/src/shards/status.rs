@@ -1,12 +1,11 @@
 //! `tonemill status`: what is done of a plan folder, and exactly what is not.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use farm::Report;
 use jobs::quarantine::STATE;
 use serde::Serialize;
 
+use super::failed::Failed;
 use crate::manifest::Known;
 use crate::site::Site;
 use crate::{Status, Trouble, blame, render, show};
@@ -32,7 +31,7 @@ pub(crate) fn status(path: &Path, json: bool) -> Result<Status, Trouble> {
     let known = Known::read(&plan, &site, false)?;
     let left = render::left(&plan, 0..plan.tasks.len(), &known)?;
     let state = plan.header.output_root.join(STATE);
-    let failed = failed(&state)?;
+    let failed = Failed::read(&state)?;
     let runs = farm::shards::all(&state).map_err(Trouble::input)?;
     let mut at_work = Vec::new();
     for run in runs {
@@ -41,7 +40,7 @@ pub(crate) fn status(path: &Path, json: bool) -> Result<Status, Trouble> {
         }
     }
     let missing = left.iter().map(|task| {
-        let report = failed.get(&task.key);
+        let report = failed.report(&task.key);
         Missing { number: task.number, label: task.label, failed: report.map(|report| report.mishap.to_string()) }
     });
     let missing: Vec<Missing> = missing.collect();
@@ -76,25 +75,7 @@ pub(crate) fn status(path: &Path, json: bool) -> Result<Status, Trouble> {
         text += &blame::words(&held, &format!("tonemill retry {}", path.display()));
         crate::print_text(&text)?;
     }
-    Ok(if missing.is_empty() { Status::Done } else { Status::Interrupted })
-}
-
-/// The last report of each task that failed, by its key.
-fn failed(state: &Path) -> Result<BTreeMap<String, Report>, Trouble> {
-    let mut failed = BTreeMap::new();
-    let mut states = vec![state.join("settled"), state.to_owned()];
-    states.extend(farm::shards::all(state).map_err(Trouble::input)?);
-    for state in states {
-        for path in farm::journal::paths(&state).map_err(Trouble::input)? {
-            let each = farm::journal::each(&path, |entry, _, _| {
-                if let farm::journal::Entry::Failed { report } = entry {
-                    failed.insert(report.key.clone(), *report);
-                }
-            });
-            each.map_err(Trouble::input)?;
-        }
-    }
-    Ok(failed)
+    Ok(failed.status(left.iter()))
 }
 
 /// `0-3, 7, 9-10`.
