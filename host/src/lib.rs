@@ -7,7 +7,7 @@
 
 mod background;
 mod binary;
-mod chance;
+pub mod chance;
 mod choose;
 pub mod clap;
 mod denormals;

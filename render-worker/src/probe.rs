@@ -153,6 +153,13 @@ impl Probe<'_> {
         let remembered = Remembered::of_another(self.setup, reporter)?;
         let mut player = self.with(device, &remembered, reporter)?;
         compared.push(player.play_standard(reporter)?.beside(&kept));
+        // That begins with silence, in which what is remembered of the sound before may fade.
+        let abrupt = player.abrupt();
+        let mut player = self.again(player, &remembered, reporter)?;
+        let after_same_job = player.play(&abrupt, reporter)?;
+        let mut player = self.again(player, &remembered, reporter)?;
+        let after_itself = player.play(&abrupt, reporter)?;
+
         let mut different = player.different();
         let values = moved.iter().map(|&(id, value)| (0, audio::EventBody::Parameter { id, value }));
         different.events.splice(0..0, values);
@@ -160,15 +167,15 @@ impl Probe<'_> {
         player.play(&different, reporter)?;
         let mut player = self.again(player, &remembered, reporter)?;
         compared.push(player.play_standard(reporter)?.beside(&kept));
-        // That begins with silence, in which what is remembered of the sound before may fade.
         player.play(&different, reporter)?;
         let mut player = self.again(player, &remembered, reporter)?;
-        let abrupt = player.abrupt();
-        let again = player.play(&abrupt, reporter)?;
+        let after_another = player.play(&abrupt, reporter)?;
         player.destroy(reporter)?;
+
         let mut fresh = self.fresh(reporter)?;
-        compared.push(again.beside(&fresh.play(&abrupt, reporter)?));
+        let reference = fresh.play(&abrupt, reporter)?;
         fresh.destroy(reporter)?;
+        compared.extend([after_same_job, after_itself, after_another].map(|played| played.beside(&reference)));
         Ok(compared)
     }
 

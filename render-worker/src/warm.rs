@@ -163,6 +163,7 @@ impl Remembered {
     pub(crate) fn put_back(&self, device: &mut dyn Device, reporter: &mut Reporter) -> Result<(), BuildError> {
         let name = device.info().name.clone();
         reporter.phase(Phase::Configure, Some(&name))?;
+        host::chance::begin_anew();
         let done = match self {
             Remembered::State(state) => device.load_state(state),
             Remembered::Values(values) => values.iter().try_for_each(|(id, value)| device.set_value(*id, *value)),

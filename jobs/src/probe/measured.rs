@@ -33,8 +33,8 @@ pub enum Script {
         /// The sound that was kept.
         against: PathBuf,
     },
-    /// Play it, then again after reset and state reload, and after a different job, reset and state reload; then, likewise after that
-    /// job, something that begins at once, beside a fresh instance. Answered by [`Measured::Compared`] of the latter three.
+    /// Play it, then again after reset and state reload, and so after a different job; then, after each of these and after itself,
+    /// something that begins at once, beside a fresh instance. Answered by [`Measured::Compared`], one each time.
     Reset {
         /// The sound that was kept.
         against: PathBuf,

@@ -62,9 +62,9 @@ impl Stimulus {
     }
 
     /// One that is under way from its first frame, loud and then softer, so that nothing which a device still remembers of an earlier
-    /// sound has time to fade.
+    /// sound has time to fade; longer than most echoes.
     pub(super) fn abrupt(channels: usize, notes: bool, rate: SampleRate) -> Stimulus {
-        let mut sound = Buffer::new(channels, frame(0.6, rate));
+        let mut sound = Buffer::new(channels, frame(3.0, rate));
         let softer = frame(0.3, rate);
         for (index, channel) in sound.channels_mut().enumerate() {
             fill(&mut channel[..softer], 2_000 + index as u64, 0.7);

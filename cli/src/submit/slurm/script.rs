@@ -97,7 +97,9 @@ impl Script {
         let _ = writeln!(text, "plan={}", quoted(&self.plan));
         let _ = writeln!(text, "# Not Slurm's own count, which is that of the elements that were submitted.");
         let _ = writeln!(text, "parts={parts}");
-        let options: Vec<String> = self.options.iter().map(|option| quoted(option)).collect();
+        // Running tasks may use most of what is left once the shell was told; the rest is for ending and being requeued.
+        let drain = self.time.warning().map(|seconds| format!("--drain={}", seconds - seconds / 4));
+        let options: Vec<String> = drain.iter().chain(&self.options).map(|option| quoted(option)).collect();
         let _ = writeln!(text, "# Further options of `tonemill run`.\noptions=({})", options.join(" "));
         let _ = writeln!(text, "# How often an element has itself requeued at most.\nmost_restarts={MOST_RESTARTS}");
         Ok(text + ELEMENT)
@@ -213,6 +215,7 @@ mod tests {
                 "\"--comment=two words\"",
             ]
         );
+        assert!(text.contains("\noptions=(--drain=90 --worker "), "{text}");
         // sbatch reads options only up to the first line that does something.
         let commands = text.lines().position(|line| line.starts_with("tonemill=")).unwrap();
         assert_eq!(text.lines().take(commands).filter(|line| line.starts_with("#SBATCH")).count(), options.len());
