@@ -10,7 +10,7 @@ use jobs::fetch::Fetcher;
 use jobs::hash::Hashes;
 use jobs::plan::folder::PlanFolder;
 use jobs::plan::{Header, Plan};
-use jobs::task::Task;
+use jobs::task::Source;
 use presets::url::is_url;
 
 use crate::Trouble;
@@ -47,20 +47,20 @@ pub(crate) fn check_engine(header: &Header, path: &Path) -> Result<(), Trouble> 
 /// What lies in object stores is looked at when its task begins.
 pub(crate) fn read(path: &Path, fetcher: &dyn Fetcher) -> Result<Plan, Trouble> {
     let plan = open(path)?;
-    check_sources(plan.tasks.iter(), path, fetcher)?;
+    check_sources(plan.tasks.sources().into_iter(), path, fetcher)?;
     Ok(plan)
 }
 
-/// Fails where a file that these tasks of a plan need is not what it was when the plan was made.
+/// Fails where one of the files that tasks of a plan need is not what it was when the plan was made.
 pub(crate) fn check_sources(
-    tasks: impl Iterator<Item = Task>,
+    sources: impl Iterator<Item = Source>,
     path: &Path,
     fetcher: &dyn Fetcher,
 ) -> Result<(), Trouble> {
     let shown = path.display();
     let mut hashes = Hashes::default();
     let mut seen = HashSet::new();
-    for source in tasks.flat_map(|task| task.sources) {
+    for source in sources {
         // What is part of the program is what it was, since the program is.
         if source.path.starts_with("embedded:") || !seen.insert((source.path.clone(), source.blake3.clone())) {
             continue;

@@ -6,17 +6,20 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use farm::journal::{self, Damage};
+use farm::journal::{self, Damage, Finished};
 use farm::shards::{self, Together};
 use jobs::ledger::{Entry, Index, KeyHash, Ledger, Name};
 use jobs::manifest::{self, Record, Writing};
-use jobs::plan::Plan;
+use jobs::plan::{Outline, OutputOutline, Plan};
 use jobs::quarantine::{self, STATE};
 
 use crate::Trouble;
 use crate::site::Site;
 use crate::verdicts::Verdicts;
 use lines::Lines;
+
+/// Tasks that are looked at at once, at most: what is known of each takes some kilobytes.
+const AT_ONCE: usize = 1024;
 
 /// The name of a journal's index, behind its own.
 const INDEX: &str = "index";
@@ -209,7 +212,9 @@ impl<'a> Known<'a> {
         let _together = Together::to_write(self.site.state()).map_err(Trouble::input)?;
         self.site.look_at_files()?;
         let path = self.site.new_manifest();
-        let written = manifest::write(&path, |to| Emitting { known: self, verdicts, made: None, by_key: None }.all(to));
+        let written = manifest::write(&path, |to| {
+            Emitting { known: self, verdicts, read: None, made: None, by_key: None }.all(to)
+        });
         let mut index = written.map_err(Trouble::input)?;
         index.begun = self.ledger.begun();
         // Without it, the next run reads the manifest itself.
@@ -305,12 +310,47 @@ fn scan(path: &Path, file: u32, folder: &Path) -> Result<(Index, Vec<Damage>), j
     Ok((index, damaged))
 }
 
+/// A file of lines, and the first byte of one.
+type Line = (u32, u64);
+
+/// What there is of a task of the plan.
+struct Looked<'k> {
+    index: usize,
+    key: KeyHash,
+    /// Its files, each with what is known of it where it stands.
+    files: Vec<(Name, Option<&'k Entry>)>,
+    /// The journal line that says how they were made: most tasks have one for all of theirs.
+    finished: Option<(Line, io::Result<Finished>)>,
+}
+
+/// Looks at tasks on as many threads as the machine has, since no worker is busy any more.
+fn look_at<'k>(known: &'k Known<'_>, tasks: &[(usize, Outline)]) -> Vec<Looked<'k>> {
+    let look = |(index, task): &(usize, Outline)| {
+        let file = |output: &OutputOutline| {
+            let name = Name::of(&output.path, known.folder);
+            (name, known.ledger.get(name).filter(|entry| stands(entry, &output.path, known)))
+        };
+        let files: Vec<_> = task.outputs.iter().map(file).collect();
+        let from_journal = files.iter().find_map(|(_, entry)| entry.filter(|entry| entry.at.file != lines::MANIFEST));
+        let finished = from_journal.map(|entry| ((entry.at.file, entry.at.offset), known.lines.finished(entry.at)));
+        Looked { index: *index, key: KeyHash::of(&task.key), files, finished }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let parts = tasks.chunks(tasks.len().div_ceil(threads).max(1));
+        let looking: Vec<_> = parts.map(|part| scope.spawn(|| part.iter().map(look).collect::<Vec<_>>())).collect();
+        looking.into_iter().flat_map(|looking| looking.join().expect("looking does not panic")).collect()
+    })
+}
+
 /// A manifest being written.
 struct Emitting<'k, 'a> {
     known: &'k Known<'a>,
     verdicts: &'k mut Verdicts,
+    /// A journal line that was read ahead, with its place.
+    read: Option<(Line, io::Result<Finished>)>,
     /// The records of the journal line that was read last: a task may have written many files.
-    made: Option<((u32, u64), Vec<Record>)>,
+    made: Option<(Line, Vec<Record>)>,
     /// The plan's tasks by their keys, once somebody asks.
     by_key: Option<HashMap<KeyHash, usize>>,
 }
@@ -319,14 +359,19 @@ impl Emitting<'_, '_> {
     fn all(mut self, to: &mut Writing<'_>) -> io::Result<()> {
         let known = self.known;
         let mut emitted: HashSet<Name> = HashSet::new();
-        for (index, task) in known.plan.tasks.outlines().enumerate() {
-            let key = KeyHash::of(&task.key);
-            for output in &task.outputs {
-                let name = Name::of(&output.path, known.folder);
-                emitted.insert(name);
-                let Some(entry) = known.ledger.get(name) else { continue };
-                if stands(entry, &output.path, known) {
-                    self.one(entry, Some(index).filter(|_| entry.key == key), to)?;
+        let mut outlines = known.plan.tasks.outlines().enumerate();
+        loop {
+            let some: Vec<_> = outlines.by_ref().take(AT_ONCE).collect();
+            if some.is_empty() {
+                break;
+            }
+            for Looked { index, key, files, finished } in look_at(known, &some) {
+                self.read = finished;
+                for (name, entry) in files {
+                    emitted.insert(name);
+                    if let Some(entry) = entry {
+                        self.one(entry, Some(index).filter(|_| entry.key == key), to)?;
+                    }
                 }
             }
         }
@@ -359,7 +404,8 @@ impl Emitting<'_, '_> {
         let Some(index) = owner.or_else(|| self.by_key().get(&entry.key).copied()) else { return Ok(()) };
         let at = (entry.at.file, entry.at.offset);
         if self.made.as_ref().is_none_or(|(made, _)| *made != at) {
-            let finished = known.lines.finished(entry.at)?;
+            let read = self.read.take().filter(|(read, _)| *read == at);
+            let finished = read.map_or_else(|| known.lines.finished(entry.at), |(_, finished)| finished)?;
             let task = known.plan.tasks.get(index);
             let mut records = manifest::records(&known.plan.header, &task, &finished.rendered, finished.attempts);
             records.iter_mut().for_each(|record| self.verdicts.annotate(&task, record));

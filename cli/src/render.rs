@@ -40,7 +40,11 @@ pub(crate) fn render(arguments: &RenderArguments) -> Result<Status, Trouble> {
     let objects = Objects::new(&arguments.cache);
     let plan = match (frozen::is_plan(&arguments.job), &arguments.out) {
         (false, out) => prepare(&arguments.job, out.as_deref(), &objects, &arguments.process)?,
-        (true, None) => frozen::read(&arguments.job, &*objects.fetcher())?,
+        // A worker is asked how far it is confined while the plan is read; what comes of it is told below.
+        (true, None) => std::thread::scope(|scope| {
+            scope.spawn(|| sandbox::ask(&arguments.process));
+            frozen::read(&arguments.job, &*objects.fetcher())
+        })?,
         (true, Some(_)) => {
             return Err(Trouble::input("a plan says where its files lie, so --out cannot move them. Leave --out away"));
         }

@@ -27,7 +27,7 @@ pub(crate) fn render_task(arguments: &RenderTaskArguments) -> Result<Status, Tro
         let count = crate::show::count(plan.tasks.len(), "task");
         Trouble::input(format!("{} has no task {number}; it has {count}", path.display()))
     })?;
-    if let Err(trouble) = frozen::check_sources(std::iter::once(task.clone()), &path, &*objects.fetcher()) {
+    if let Err(trouble) = frozen::check_sources(task.sources.iter().cloned(), &path, &*objects.fetcher()) {
         eprintln!("warning: {}; what failed may not fail again", trouble.words);
     }
     let mut task = moved(task, &plan, arguments.out.as_deref())?;

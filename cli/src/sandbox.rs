@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use farm::{Client, Programs};
 use jobs::plan::Header;
 use jobs::sandbox::{Confinement, Grants, Level, Wanted, is_too_wide, let_read, let_write, plugin_folders};
-
 use presets::url::is_url;
 
 use crate::args::ProcessArguments;
@@ -33,7 +33,9 @@ pub(crate) fn confinement(wanted: Wanted, program: &Path) -> Confinement {
     if wanted == Wanted::Off {
         return Confinement::off();
     }
-    let mut grants = plugin_folders();
+    // It takes a walk through all of them, and does for each worker program.
+    static FOLDERS: OnceLock<Grants> = OnceLock::new();
+    let mut grants = FOLDERS.get_or_init(plugin_folders).clone();
     let_read(&mut grants, program);
     Confinement { wanted, grants }
 }
@@ -82,28 +84,34 @@ pub(crate) fn warn_of_output(wanted: Wanted, folder: &Path) {
     }
 }
 
-/// Asks a worker how far it is confined, once: warns where that is not in full, and fails where it has to be. Where no
-/// worker can be started, whoever needs one tells why.
-pub(crate) fn look(arguments: &ProcessArguments) -> Result<(), Trouble> {
-    static LOOKED: OnceLock<Option<Level>> = OnceLock::new();
+/// How far workers are confined, as one that was asked said; `None` where none could be started.
+static ASKED: OnceLock<Option<Level>> = OnceLock::new();
+
+/// Asks a worker how far it is confined, once.
+pub(crate) fn ask(arguments: &ProcessArguments) {
     if arguments.sandbox == Wanted::Off {
-        return Ok(());
+        return;
     }
-    let mut first = false;
-    let level = LOOKED.get_or_init(|| {
-        first = true;
+    ASKED.get_or_init(|| {
         // One that has to be confined in full would leave without a word of the level.
         let lenient = ProcessArguments { sandbox: Wanted::Auto, ..arguments.clone() };
         let folder = WorkFolder::new();
         let command = workers::command(&lenient).ok()?;
         Client::new(command, workers::limits(&lenient), folder.path().to_owned()).ok()?.level().ok()
     });
-    match level {
+}
+
+/// Looks how far workers are confined: warns, once, where that is not in full, and fails where it has to be. Where no worker
+/// can be started, whoever needs one tells why.
+pub(crate) fn look(arguments: &ProcessArguments) -> Result<(), Trouble> {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    ask(arguments);
+    match ASKED.get().and_then(Option::as_ref) {
         Some(level @ Level::Partial { .. }) if arguments.sandbox == Wanted::Strict => Err(Trouble::input(format!(
             "--sandbox strict: workers cannot be confined in full here ({level}). Run it on a system that has Landlock \
              (Linux 6.12 or newer) and seccomp, or with --sandbox auto"
         ))),
-        Some(level @ Level::Partial { .. }) if first => {
+        Some(level @ Level::Partial { .. }) if !WARNED.swap(true, Ordering::Relaxed) => {
             eprintln!(
                 "warning: plugins are not confined in full here ({level}); --sandbox strict refuses to run them so"
             );

@@ -160,7 +160,8 @@ impl Show {
     fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            // With one call, its end included. Whoever reads it may have left; the render goes on.
+            None => drop(std::io::stderr().write_all(format!("{text}\n").as_bytes())),
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Each run writes its own file `journal-<n>.jsonl` and only ever appends, one line a change of state, one call a line.
 //! A line carries a checksum of its own text, so that a torn one is known as such; a reader skips it and loses no
-//! other. Lines are synced by a thread of their own as soon as the disk allows, several at once if they come faster:
-//! a line that is not on disk when the power fails costs one task rendered again, never a file.
+//! other. Lines are synced by a thread of their own, at once where some time has passed since the last sync, several at once
+//! if they come faster: a line that is not on disk when the power fails costs one task rendered again, never a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -11,7 +11,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jobs::failpoint;
 use jobs::manifest::Rendered;
@@ -23,6 +23,10 @@ use crate::sealed::{self, Line};
 
 /// The version of the journal's lines.
 pub const JOURNAL_VERSION: u32 = 1;
+
+/// From the end of one sync until the next begins at the earliest. Each takes the disk from the workers, which sync their files;
+/// of tasks that last milliseconds, some are rendered again where the power fails.
+const SYNC_PAUSE: Duration = Duration::from_millis(10);
 
 /// One change of state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,6 +95,10 @@ pub enum JournalError {
         version: u32,
     },
 }
+
+/// Lines of a journal that are held at once, at most; and so few that no thread is worth its start.
+const AT_ONCE: usize = 2048;
+const FEW: usize = 128;
 
 /// The folder for journals whose news a manifest has taken over.
 const SETTLED: &str = "settled";
@@ -164,21 +172,49 @@ pub fn paths(state: &Path) -> Result<Vec<PathBuf>, JournalError> {
 pub fn each(path: &Path, mut take: impl FnMut(Entry, u64, u32)) -> Result<Vec<Damage>, JournalError> {
     let wrap = |source| JournalError::File { path: path.to_owned(), source };
     let mut from = BufReader::with_capacity(1 << 18, File::open(path).map_err(wrap)?);
-    let (mut line, mut offset, mut damaged) = (Vec::new(), 0, Vec::new());
-    for number in 1.. {
-        line.clear();
-        let length = from.read_until(b'\n', &mut line).map_err(wrap)?;
-        if length == 0 {
+    let (mut number, mut offset, mut damaged) = (0, 0, Vec::new());
+    loop {
+        let lines = next_lines(&mut from).map_err(wrap)?;
+        if lines.is_empty() {
+            return Ok(damaged);
+        }
+        for (line, read) in lines.iter().zip(read_lines(&lines)) {
+            number += 1;
+            match read {
+                Line::Entry(entry) => take(*entry, offset, u32::try_from(line.len()).unwrap_or(u32::MAX)),
+                Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
+                Line::Damaged => damaged.push(Damage { path: path.to_owned(), line: number }),
+            }
+            offset += line.len() as u64;
+        }
+    }
+}
+
+/// The next lines with their ends, up to [`AT_ONCE`]; none at the end.
+fn next_lines(from: &mut impl BufRead) -> io::Result<Vec<Vec<u8>>> {
+    let mut lines = Vec::new();
+    while lines.len() < AT_ONCE {
+        let mut line = Vec::new();
+        if from.read_until(b'\n', &mut line)? == 0 {
             break;
         }
-        match sealed::read(&line, JOURNAL_VERSION) {
-            Line::Entry(entry) => take(*entry, offset, u32::try_from(length).unwrap_or(u32::MAX)),
-            Line::Newer(version) => return Err(JournalError::Newer { path: path.to_owned(), version }),
-            Line::Damaged => damaged.push(Damage { path: path.to_owned(), line: number }),
-        }
-        offset += length as u64;
+        lines.push(line);
     }
-    Ok(damaged)
+    Ok(lines)
+}
+
+/// What lines turn out to be, in order, on as many threads as the machine has.
+fn read_lines(lines: &[Vec<u8>]) -> Vec<Line<Entry>> {
+    let read = |lines: &[Vec<u8>]| lines.iter().map(|line| sealed::read(line, JOURNAL_VERSION)).collect::<Vec<_>>();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if threads == 1 || lines.len() < FEW {
+        return read(lines);
+    }
+    std::thread::scope(|scope| {
+        let parts = lines.chunks(lines.len().div_ceil(threads));
+        let reading: Vec<_> = parts.map(|part| scope.spawn(move || read(part))).collect();
+        reading.into_iter().flat_map(|reading| reading.join().expect("reading does not panic")).collect()
+    })
 }
 
 /// The finished task in a line of a journal.
@@ -429,6 +465,8 @@ impl Writer {
     fn finish(&mut self) {
         if let Some(Syncing { wake, thread }) = self.syncing.take() {
             drop(wake);
+            // It need not wait for further lines.
+            thread.thread().unpark();
             thread.join().expect("the sync thread does not panic");
         }
     }
@@ -464,6 +502,8 @@ fn sync_when_woken(file: &File, woken: &mpsc::Receiver<()>, problem: &Mutex<Opti
             return;
         }
         failpoint::reach("journal.sync.after");
+        // Meanwhile whoever writes a line need not wake anybody.
+        std::thread::park_timeout(SYNC_PAUSE);
     }
 }
 

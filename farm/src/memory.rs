@@ -3,7 +3,8 @@
 //! What a process holds is its resident set: pages that it reserved and never touched count nothing, as plugins reserve
 //! gigabytes of addresses. A process that a worker started counts too.
 
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,10 +14,50 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Descendants that are looked at, at most: a worker that starts a thousand is not to slow the farm down.
 const MOST_PROCESSES: usize = 64;
 
-/// Bytes that a process and all that it started hold; `None` where there is no such process, or no `/proc`. Pages that
-/// several of them share count for each.
+/// What a process holds just now, as [`Look::held`].
 pub(crate) fn held(pid: u32) -> Option<u64> {
-    let mut held = resident(pid)?;
+    Look::at(pid)?.held()
+}
+
+/// A process that is looked at again and again, before each of its tasks: what the system says of it stays open.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pid: u32,
+    /// How much is in memory.
+    statm: File,
+    /// The folder of its threads.
+    threads: File,
+    /// What its first thread has started; systems can be built without.
+    children: Option<File>,
+}
+
+impl Look {
+    /// At a process; `None` where there is no such process, or no `/proc`.
+    pub fn at(pid: u32) -> Option<Look> {
+        let open = |what: &str| File::open(format!("/proc/{pid}/{what}")).ok();
+        let children = open(&format!("task/{pid}/children"));
+        Some(Look { pid, statm: open("statm")?, threads: open("task")?, children })
+    }
+
+    /// Bytes that the process and all that it started hold; `None` where it has ended. Pages that several of them share
+    /// count for each.
+    pub fn held(&self) -> Option<u64> {
+        let mut text = [0; 128];
+        let length = self.statm.read_at(&mut text, 0).ok()?;
+        let held = resident_of(std::str::from_utf8(&text[..length]).ok()?)?;
+        // A folder has a link for its name, one for itself, and one for each folder in it.
+        let alone = rustix::fs::fstat(&self.threads).is_ok_and(|stat| stat.st_nlink == 3);
+        let none = |children: &File| children.read_at(&mut text, 0).is_ok_and(|length| length == 0);
+        if alone && self.children.as_ref().is_none_or(none) {
+            return Some(held);
+        }
+        Some(held.saturating_add(started(self.pid)))
+    }
+}
+
+/// Bytes that all that a process has started hold.
+fn started(pid: u32) -> u64 {
+    let mut held: u64 = 0;
     let mut waiting = children(pid);
     let mut looked_at = 0;
     while let Some(child) = waiting.pop()
@@ -26,12 +67,15 @@ pub(crate) fn held(pid: u32) -> Option<u64> {
         held = held.saturating_add(resident(child).unwrap_or(0));
         waiting.extend(children(child));
     }
-    Some(held)
+    held
 }
 
 /// Bytes of a process that are in memory.
 fn resident(pid: u32) -> Option<u64> {
-    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    resident_of(&fs::read_to_string(format!("/proc/{pid}/statm")).ok()?)
+}
+
+fn resident_of(statm: &str) -> Option<u64> {
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
     Some(pages.saturating_mul(rustix::param::page_size() as u64))
 }
@@ -115,22 +159,56 @@ mod tests {
 
     #[test]
     fn what_this_process_holds_grows_with_what_it_touches() {
-        let before = held(std::process::id()).unwrap();
+        let look = Look::at(std::process::id()).unwrap();
+        let before = look.held().unwrap();
         let touched = std::hint::black_box(vec![1u8; 64 << 20]);
-        let after = held(std::process::id()).unwrap();
+        let after = look.held().unwrap();
         assert!(after >= before + (48 << 20), "{before} and then {after}");
         drop(touched);
-        assert!(held(std::process::id()).unwrap() <= available().unwrap());
-        assert_eq!(held(u32::MAX), None);
+        assert!(look.held().unwrap() <= available().unwrap());
+        assert!(Look::at(u32::MAX).is_none());
     }
 
     #[test]
     fn a_process_that_was_started_counts() {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let children = children(std::process::id());
+        let held = started(std::process::id());
+        let childs = resident(child.id()).unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(children.contains(&child.id()), "{children:?}");
+        assert!(childs > 0 && held >= childs, "{held} of which {childs}");
+    }
+
+    /// A shell has one thread, as a worker has.
+    #[test]
+    fn what_a_process_of_one_thread_has_started_counts_from_then_on_and_no_longer_than_it_lives() {
+        use std::io::{BufRead, BufReader};
+        use std::process::{Command, Stdio};
+        let script = "read go; sleep 1000 & echo $!; read go; kill $!; wait $!; echo gone; read go";
+        let mut shell =
+            Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (mut to, mut from) = (shell.stdin.take().unwrap(), BufReader::new(shell.stdout.take().unwrap()));
+        let mut next = || {
+            use std::io::Write;
+            to.write_all(b"\n").unwrap();
+            let mut line = String::new();
+            from.read_line(&mut line).unwrap();
+            line.trim().to_owned()
+        };
+        let look = Look::at(shell.id()).unwrap();
+        let beside = || look.held().unwrap() - resident(shell.id()).unwrap();
+        assert_eq!(beside(), 0);
+        let sleeps: u32 = next().parse().unwrap();
+        let held = (beside(), resident(sleeps).unwrap());
+        assert_eq!(next(), "gone");
+        let then = beside();
+        drop(to);
+        shell.wait().unwrap();
+        assert!(held.0 > 0 && held.1 > 0, "{held:?}");
+        assert_eq!(then, 0);
+        assert_eq!(look.held(), None, "it has ended");
     }
 
     #[test]

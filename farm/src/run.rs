@@ -21,7 +21,7 @@ use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
 use crate::journal::{self, JournalError, Writer};
 use crate::limits::Limits;
 use crate::lock::{Lock, LockError};
-use crate::memory::{self, LOOK_EVERY};
+use crate::memory::{self, LOOK_EVERY, Look};
 use crate::process::{Happening, Order, Process};
 use crate::programs::{Class, Programs};
 use crate::reproduce::Reproduce;
@@ -211,7 +211,8 @@ struct Doing<'a> {
 }
 
 struct Running {
-    pid: u32,
+    /// What it holds; none where the system does not tell.
+    memory: Option<Look>,
     /// Its position file, once it was opened.
     position: Option<File>,
     orders: mpsc::UnboundedSender<Order>,
@@ -337,7 +338,7 @@ impl Doing<'_> {
         let pid = process.pid();
         let (orders, taken) = mpsc::unbounded_channel();
         tokio::spawn(process.attend(worker, taken, self.tell.clone()));
-        self.processes.insert(worker, Running { pid, position: None, orders, scratch });
+        self.processes.insert(worker, Running { memory: Look::at(pid), position: None, orders, scratch });
         Ok(pid)
     }
 
@@ -386,7 +387,7 @@ impl Doing<'_> {
     }
 
     fn memory_of(&self, worker: WorkerId) -> Option<Event> {
-        let bytes = memory::held(self.processes.get(&worker)?.pid)?;
+        let bytes = self.processes.get(&worker)?.memory.as_ref()?.held()?;
         Some(Event::Memory { worker, bytes })
     }
 

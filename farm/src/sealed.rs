@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 /// Stands between a line's body and its checksum.
 const SEAL: &str = ",\"checksum\":\"";
 
+/// What a body begins with whose first member is the version.
+const FIRST: &str = "{\"version\":";
+
 /// Hex digits of a checksum.
 pub(crate) const SEAL_DIGITS: usize = 16;
 
@@ -30,16 +33,23 @@ pub(crate) fn lines<T: DeserializeOwned>(bytes: &[u8], version: u32) -> impl Ite
 /// Reads one line with its end.
 pub(crate) fn read<T: DeserializeOwned>(line: &[u8], version: u32) -> Line<T> {
     let Some(body) = std::str::from_utf8(line).ok().and_then(unseal) else { return Line::Damaged };
+    match version_of(&body) {
+        Some(found) if found == version => serde_json::from_str(&body).map_or(Line::Damaged, Line::Entry),
+        Some(found) => Line::Newer(found),
+        None => Line::Damaged,
+    }
+}
+
+/// The format version that a body names, which comes first in those that are written here.
+fn version_of(body: &str) -> Option<u32> {
     #[derive(Deserialize)]
     struct Version {
         version: u32,
     }
-    match serde_json::from_str(&body) {
-        Ok(Version { version: found }) if found == version => {}
-        Ok(Version { version: found }) => return Line::Newer(found),
-        Err(_) => return Line::Damaged,
-    }
-    serde_json::from_str(&body).map_or(Line::Damaged, Line::Entry)
+    let first =
+        body.strip_prefix(FIRST).and_then(|rest| rest.split_once(',')).and_then(|(digits, _)| digits.parse().ok());
+    // Whoever wrote it may have put it elsewhere.
+    first.or_else(|| serde_json::from_str(body).ok().map(|Version { version }| version))
 }
 
 /// The line that holds `body`, a JSON object, with its checksum as the last member.

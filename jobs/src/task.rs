@@ -220,7 +220,7 @@ fn is_silence(level: &f64) -> bool {
 }
 
 /// One file that a result depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Source {
     /// Its part: `input`, `midi`, `preset`, `asset`, `state`, `plugin`, `annotation`.
     pub role: String,

@@ -10,6 +10,7 @@ use jobs::manifest::{Rendered, Timings};
 use jobs::message::{Failure, FromWorker, Phase};
 use jobs::task::{Length, Output, Render, Task};
 use mix::{Chain, Graph, RenderError, Slot, StripId, Tap, TapEnd, TapPoint};
+use presets::{DeviceKind, DeviceSetup};
 
 use crate::annotations;
 use crate::asked;
@@ -45,6 +46,7 @@ pub(crate) fn render(
     kept: &mut Kept,
     reporter: &mut Reporter,
 ) -> io::Result<()> {
+    reporter.prepares_safely(task.render.devices().into_iter().all(is_safe));
     kept.warm.begin(task, warm, reporter)?;
     let (started, parsed_before, decoded_before) = (Instant::now(), devices::parsed_models(), kept.takes.decoded());
     let mut unsettled = BTreeSet::new();
@@ -73,6 +75,12 @@ pub(crate) fn render(
         }
         return end(&mut chains, &mut kept.warm, reporter);
     }
+}
+
+/// Whether a device is one of ours, with nothing from outside in it.
+fn is_safe(setup: &DeviceSetup) -> bool {
+    let builtin = matches!(setup.device.kind(), DeviceKind::Builtin(_));
+    builtin && setup.assets.is_empty() && setup.state.is_none() && setup.preset.is_none()
 }
 
 /// Destroys the devices, save those that are kept.
@@ -319,4 +327,21 @@ fn tap(output: &Output, (strip, point): (StripId, TapPoint), (lead, frames): (u6
         Length::Seconds(seconds) => TapEnd::At(lead + rate.frames(seconds)),
     };
     Tap { strip, point, end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_safe_while_nothing_from_outside_is_in_it() {
+        let parsed = |text: &str| presets::spec::parse(text, "/presets".as_ref()).unwrap();
+        let gain = parsed("builtin:gain@Gain=-6 dB");
+        assert!(is_safe(&gain));
+        assert!(!is_safe(&parsed("clap:/plugins/gain.clap")));
+        let asset = presets::Asset::File("/ir/room.wav".into());
+        assert!(!is_safe(&DeviceSetup { assets: [("ir".to_owned(), asset)].into(), ..gain.clone() }));
+        assert!(!is_safe(&DeviceSetup { state: Some("/states/a".into()), ..gain.clone() }));
+        assert!(!is_safe(&DeviceSetup { preset: Some("/presets/a".into()), ..gain }));
+    }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::io;
+use std::sync::OnceLock;
 
 use jobs::strict::{Measure, Strict, VARIABLE};
 
@@ -64,12 +65,14 @@ fn has_fixed_addresses() -> bool {
     false
 }
 
-/// The level that this process has reached.
+/// The level that this process has reached. It was decided when the process began, and is looked at once.
 pub(crate) fn level() -> Strict {
-    if is_off() {
-        return Strict::Off;
-    }
-    reached(std::env::var_os(TUNABLES).as_deref(), has_fixed_addresses())
+    static LEVEL: OnceLock<Strict> = OnceLock::new();
+    let look = || match is_off() {
+        true => Strict::Off,
+        false => reached(std::env::var_os(TUNABLES).as_deref(), has_fixed_addresses()),
+    };
+    LEVEL.get_or_init(look).clone()
 }
 
 fn reached(tunables: Option<&OsStr>, fixed_addresses: bool) -> Strict {

@@ -116,7 +116,7 @@ fn render(arguments: &RunArguments, folder: &PlanFolder, shard: Shard) -> Result
     }
     sandbox::look(&arguments.process)?;
     let objects = Objects::new(&arguments.cache);
-    frozen::check_sources(left.iter(), &arguments.plan, &*objects.fetcher())?;
+    frozen::check_sources(left.iter().flat_map(|task| task.sources), &arguments.plan, &*objects.fetcher())?;
     let mut verdicts = Verdicts::new();
     verdicts.look_up(left.iter());
     verdicts.enforce(arguments.strict)?;

@@ -135,6 +135,54 @@ fn a_flipped_bit_anywhere_damages_its_own_lines_only() {
 }
 
 #[test]
+fn a_journal_of_more_lines_than_are_held_at_once_is_read_in_order_with_every_place() {
+    let started = |task: u32| Entry::Started { task, key: format!("key {task}"), attempt: 1, outputs: vec![] };
+    for count in [FEW - 1, FEW, AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 3] {
+        let state = tempfile::tempdir().unwrap();
+        // The first line says that the run begins.
+        let path = write(state.path(), &(1..count as u32).map(started).collect::<Vec<_>>());
+        let mut bytes = std::fs::read(&path).unwrap();
+        let lines: Vec<String> =
+            bytes.split_inclusive(|byte| *byte == b'\n').map(|l| String::from_utf8_lossy(l).into()).collect();
+        let broken = count * 2 / 3;
+        let at: usize = lines[..broken].iter().map(String::len).sum();
+        bytes[at + 3] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        let (mut read, mut places) = (Vec::new(), Vec::new());
+        let damaged = each(&path, |entry, offset, length| {
+            places.push((offset as usize, length as usize));
+            read.extend(
+                Some(entry).and_then(|entry| if let Entry::Started { task, .. } = entry { Some(task) } else { None }),
+            );
+        })
+        .unwrap();
+        assert_eq!(damaged, [Damage { path, line: broken + 1 }], "of {count}");
+        assert_eq!(read, (1..count as u32).filter(|task| *task != broken as u32).collect::<Vec<_>>(), "of {count}");
+        let mut whole = lines.iter().scan(0, |from, line| {
+            *from += line.len();
+            Some((*from - line.len(), line.len()))
+        });
+        assert!(places.iter().all(|place| whole.any(|(from, length)| (from, length) == *place)), "of {count}");
+    }
+}
+
+#[test]
+fn a_version_counts_wherever_in_its_line_it_stands() {
+    let state = tempfile::tempdir().unwrap();
+    let body =
+        |version: u32| format!(r#"{{"seq":0,"event":"begun","run":"a","host":"b","pid":1,"version":{version}}}"#);
+    let path = state.path().join("journal-1.jsonl");
+    std::fs::write(&path, sealed::seal(&body(1))).unwrap();
+    let mut entries = 0;
+    assert_eq!(each(&path, |_, _, _| entries += 1).unwrap(), []);
+    assert_eq!(entries, 1);
+    std::fs::write(&path, sealed::seal(&body(2))).unwrap();
+    assert!(matches!(read_all(state.path()), Err(JournalError::Newer { version: 2, .. })));
+    std::fs::write(&path, sealed::seal(r#"{"version":"1","seq":0}"#)).unwrap();
+    assert_eq!(each(&path, |_, _, _| entries += 1).unwrap(), [Damage { path, line: 1 }]);
+}
+
+#[test]
 fn who_wrote_a_file_into_quarantine_is_known_by_the_path_that_it_was_to_have() {
     let state = tempfile::tempdir().unwrap();
     let folder = state.path().join(jobs::quarantine::STATE);

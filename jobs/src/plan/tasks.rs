@@ -5,14 +5,16 @@
 //! as a value.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::task::{Checks, Task};
+use crate::task::{Checks, Source, Task};
 
 /// Tasks of a block: what a task costs hardly falls beyond, and what taking a single one out costs rises.
 pub(super) const BLOCK: usize = 64;
@@ -28,10 +30,18 @@ const LEVEL: i32 = 1;
 pub struct Tasks {
     packed: Vec<Packed>,
     /// The lines of the last block, which is not full.
-    open: Vec<u8>,
+    open: Lines,
     count: usize,
     /// The block that [`get`](Tasks::get) looked into last.
-    last: Mutex<Option<(usize, Arc<[u8]>)>>,
+    last: Mutex<Option<(usize, Lines)>>,
+}
+
+/// The lines of a block, each of which is found at once: a task is looked for far more often than a block is unpacked.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Lines {
+    text: Vec<u8>,
+    /// Where each line's end stands.
+    ends: Vec<usize>,
 }
 
 /// [`BLOCK`] lines.
@@ -83,14 +93,14 @@ pub struct OutputOutline {
 impl Tasks {
     /// Puts a task behind the others.
     pub fn push(&mut self, task: &Task) {
-        write_line(task, &mut self.open);
-        self.close_line();
+        self.open.push(|text| write_task(task, text));
+        self.close_block();
     }
 
     /// Likewise a batch that was packed aside.
     pub(super) fn append(&mut self, batch: Batch) {
         let Batch { packed, rest, .. } = batch;
-        assert!(self.open.is_empty() || packed.is_empty(), "whole blocks come behind whole blocks");
+        assert!(self.open.ends.is_empty() || packed.is_empty(), "whole blocks come behind whole blocks");
         self.count += packed.len() * BLOCK;
         self.packed.extend(packed);
         rest.iter().for_each(|task| self.push(task));
@@ -104,16 +114,15 @@ impl Tasks {
     /// Likewise the line of a plan file, if it is that of a task.
     pub(super) fn push_line(&mut self, line: &str) -> serde_json::Result<()> {
         serde_json::from_str::<Task>(line)?;
-        self.open.extend_from_slice(line.as_bytes());
-        self.open.push(b'\n');
-        self.close_line();
+        self.open.push(|text| text.extend_from_slice(line.as_bytes()));
+        self.close_block();
         Ok(())
     }
 
-    fn close_line(&mut self) {
+    fn close_block(&mut self) {
         self.count += 1;
         if self.count.is_multiple_of(BLOCK) {
-            self.packed.push(Packed::of(&self.open));
+            self.packed.push(Packed::of(&self.open.text));
             self.open.clear();
         }
     }
@@ -130,21 +139,16 @@ impl Tasks {
     /// Where there are not so many.
     pub fn get(&self, index: usize) -> Task {
         let (block, place) = (index / BLOCK, index % BLOCK);
-        let line = |lines: &[u8]| task(lines.split(|byte| *byte == b'\n').nth(place).expect("a block is whole"));
         assert!(index < self.count, "there is no task {index} among {}", self.count);
         if block == self.packed.len() {
-            return line(&self.open);
+            return task(self.open.line(place));
         }
         let mut last = self.last.lock().expect("nobody panics with it");
-        match &*last {
-            Some((known, lines)) if *known == block => line(lines),
-            _ => {
-                let lines = Arc::<[u8]>::from(self.packed[block].lines());
-                let task = line(&lines);
-                *last = Some((block, lines));
-                task
-            }
+        if last.as_ref().is_none_or(|(known, _)| *known != block) {
+            *last = Some((block, self.packed[block].lines()));
         }
+        let (_, lines) = last.as_ref().expect("it was just unpacked");
+        task(lines.line(place))
     }
 
     /// All of them, one at a time.
@@ -158,23 +162,42 @@ impl Tasks {
     }
 
     fn read<T>(&self, read: impl Fn(&[u8]) -> T) -> impl Iterator<Item = T> {
-        self.blocks().flat_map(move |lines| {
-            let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-            lines.map(&read).collect::<Vec<T>>()
-        })
+        self.blocks().flat_map(move |lines| lines.iter().map(&read).collect::<Vec<T>>())
     }
 
     /// What `look` makes of each task's outline, in order, on as many threads as the machine has.
     pub fn each_outline<T: Send>(&self, look: impl Fn(usize, Outline) -> T + Sync) -> Vec<T> {
+        self.each(look)
+    }
+
+    /// Every source that a task names, once, in the order of the tasks.
+    pub fn sources(&self) -> Vec<Source> {
+        #[derive(Deserialize)]
+        struct Reading {
+            sources: Vec<Source>,
+        }
+        let first: Mutex<BTreeMap<Source, usize>> = Mutex::default();
+        self.each(|index, task: Reading| {
+            let mut first = first.lock().expect("nobody panics with it");
+            for source in task.sources {
+                first.entry(source).and_modify(|known| *known = index.min(*known)).or_insert(index);
+            }
+        });
+        let mut sources: Vec<_> = first.into_inner().expect("nobody panics with it").into_iter().collect();
+        sources.sort_by_key(|(_, index)| *index);
+        sources.into_iter().map(|(source, _)| source).collect()
+    }
+
+    /// What `look` makes of a part of each task.
+    fn each<P: DeserializeOwned, T: Send>(&self, look: impl Fn(usize, P) -> T + Sync) -> Vec<T> {
         let blocks = self.packed.len() + 1;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(blocks);
         let share = blocks.div_ceil(threads);
         let look_at = |block: usize| {
             let lines = self.packed.get(block).map_or_else(|| self.open.clone(), Packed::lines);
-            let lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
-            let outline =
-                |(place, line): (usize, &&[u8])| look(block * BLOCK + place, serde_json::from_slice(line).expect(OWN));
-            lines.iter().enumerate().map(outline).collect::<Vec<T>>()
+            let part =
+                |(place, line): (usize, &[u8])| look(block * BLOCK + place, serde_json::from_slice(line).expect(OWN));
+            lines.iter().enumerate().map(part).collect::<Vec<T>>()
         };
         let part = |first: usize| (first..blocks.min(first + share)).flat_map(&look_at).collect::<Vec<T>>();
         std::thread::scope(|scope| {
@@ -186,7 +209,7 @@ impl Tasks {
 
     /// The blocks as they are packed, each a whole zstd frame that says its length. All but the last hold [`BLOCK`] tasks.
     pub(super) fn frames(&self) -> impl Iterator<Item = Cow<'_, [u8]>> {
-        let last = (!self.open.is_empty()).then(|| Cow::Owned(Packed::of(&self.open).bytes.into_vec()));
+        let last = (!self.open.ends.is_empty()).then(|| Cow::Owned(Packed::of(&self.open.text).bytes.into_vec()));
         self.packed.iter().map(|packed| Cow::Borrowed(&*packed.bytes)).chain(last)
     }
 
@@ -198,26 +221,26 @@ impl Tasks {
         let length = usize::try_from(length).ok().filter(|length| *length <= MOST_BYTES)?;
         let (bytes, rest) = from.split_at_checked(find_frame_compressed_size(from).ok()?)?;
         let packed = Packed { bytes: bytes.into(), length };
-        if !self.open.is_empty() || count > BLOCK {
+        if !self.open.ends.is_empty() || count > BLOCK {
             return None;
         }
         if count == BLOCK {
             self.packed.push(packed);
         } else {
-            self.open = zstd::bulk::decompress(bytes, length).ok()?;
+            self.open = Lines::of(zstd::bulk::decompress(bytes, length).ok()?);
         }
         self.count += count;
         *from = rest;
         Some(())
     }
 
-    fn blocks(&self) -> impl Iterator<Item = Vec<u8>> {
+    fn blocks(&self) -> impl Iterator<Item = Lines> {
         self.packed.iter().map(Packed::lines).chain([self.open.clone()])
     }
 
     /// Writes all lines.
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {
-        self.blocks().try_for_each(|lines| to.write_all(&lines))
+        self.blocks().try_for_each(|lines| to.write_all(&lines.text))
     }
 
     /// Reads the lines that are left. What is told of one that is damaged counts them from 0.
@@ -240,9 +263,38 @@ fn task(line: &[u8]) -> Task {
     serde_json::from_slice(line).expect(OWN)
 }
 
-fn write_line(task: &Task, lines: &mut Vec<u8>) {
-    serde_json::to_writer(&mut *lines, task).expect("a task's maps have texts for keys, and memory takes all");
-    lines.push(b'\n');
+fn write_task(task: &Task, text: &mut Vec<u8>) {
+    serde_json::to_writer(text, task).expect("a task's maps have texts for keys, and memory takes all");
+}
+
+impl Lines {
+    /// Those of a text, each with its end.
+    fn of(text: Vec<u8>) -> Lines {
+        let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(end, _)| end).collect();
+        Lines { text, ends }
+    }
+
+    /// Puts one behind the others.
+    fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+        self.text.push(b'\n');
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
+
+    /// A line without its end.
+    fn line(&self, place: usize) -> &[u8] {
+        let from = place.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
+        &self.text[from..self.ends[place]]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|place| self.line(place))
+    }
 }
 
 impl Packed {
@@ -251,8 +303,8 @@ impl Packed {
         Packed { bytes: bytes.into(), length: lines.len() }
     }
 
-    fn lines(&self) -> Vec<u8> {
-        zstd::bulk::decompress(&self.bytes, self.length).expect("it was compressed here")
+    fn lines(&self) -> Lines {
+        Lines::of(zstd::bulk::decompress(&self.bytes, self.length).expect("it was compressed here"))
     }
 }
 
@@ -274,12 +326,13 @@ impl Batch {
         let share = (tasks.len() / BLOCK).div_ceil(threads).max(1) * BLOCK;
         let pack = |tasks: &mut [Task]| {
             let pack = |block: &mut [Task]| {
-                let mut lines = Vec::new();
+                let mut text = Vec::new();
                 for task in block {
                     complete(task);
-                    write_line(task, &mut lines);
+                    write_task(task, &mut text);
+                    text.push(b'\n');
                 }
-                Packed::of(&lines)
+                Packed::of(&text)
             };
             tasks.chunks_mut(BLOCK).map(pack).collect::<Vec<_>>()
         };

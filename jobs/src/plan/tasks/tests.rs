@@ -86,3 +86,23 @@ fn tasks_that_are_packed_on_many_threads_are_those_that_are_packed_on_one() {
         assert_eq!(tasks.len(), before + count);
     }
 }
+
+#[test]
+fn each_source_of_many_tasks_comes_once_in_their_order() {
+    let with = |number: usize| {
+        let source = |path: &str| Source { role: "input".into(), path: path.into(), blake3: path.into() };
+        Task { sources: vec![source("/di/all.wav"), source(&format!("/di/{}.wav", 900 - number / 5))], ..task(number) }
+    };
+    for count in [0, 1, BLOCK, 5 * BLOCK + 7] {
+        let tasks: Tasks = (0..count).map(with).collect();
+        let mut wanted: Vec<Source> = Vec::new();
+        for source in (0..count).flat_map(|number| with(number).sources) {
+            if !wanted.contains(&source) {
+                wanted.push(source);
+            }
+        }
+        // Those that come with one task are in no order.
+        wanted.get_mut(..2).into_iter().for_each(|first| first.sort());
+        assert_eq!(tasks.sources(), wanted, "of {count}");
+    }
+}
