@@ -25,6 +25,7 @@ mod client;
 mod command;
 mod event;
 mod exit;
+mod group;
 pub mod journal;
 mod limits;
 mod listing;

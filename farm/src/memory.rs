@@ -108,8 +108,28 @@ fn installed(meminfo: &str) -> Option<u64> {
     field(meminfo, "MemTotal:").map(|kilobytes| kilobytes.saturating_mul(1024))
 }
 
+/// Which of the two kinds of control groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// With a tree for each controller.
+    First,
+    /// With one tree.
+    Second,
+}
+
+/// The folder of the group that limits the memory of a process: the first file of [`limit_files`] that is there.
+pub(crate) fn group_of(groups: &str, mounts: &str) -> Option<(Version, PathBuf)> {
+    limit_files(groups, mounts).into_iter().find_map(|file| {
+        let version = if file.ends_with("memory.max") { Version::Second } else { Version::First };
+        let folder = file.parent()?;
+        // The root of a tree of the second version has no limit of its own.
+        let counts = folder.join("cgroup.procs").exists() && (version == Version::Second || file.exists());
+        counts.then(|| (version, folder.to_owned()))
+    })
+}
+
 /// The number behind a word that begins a line.
-fn field(text: &str, name: &str) -> Option<u64> {
+pub(crate) fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '\t'])));
     line?.split_whitespace().next()?.parse().ok()
 }

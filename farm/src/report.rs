@@ -202,6 +202,10 @@ impl fmt::Display for Mishap {
                     f.write_str(", as the system does when memory runs out,")?;
                 }
             }
+            // The system let it have no more.
+            Cause::Memory { bytes, limit } if bytes <= limit => {
+                write!(f, "{who} took all of the {} of memory that a worker may take (--memory),", size(*limit))?;
+            }
             Cause::Memory { bytes, limit } => write!(
                 f,
                 "{who} took {} of memory, where a worker may take {} (--memory),",
@@ -331,6 +335,11 @@ mod tests {
         assert_eq!(
             words(Cause::Memory { bytes: 8_212_000_000, limit: 512_400_000 }),
             "the device \"ZamTube\" took 8.2 GB of memory, where a worker may take 512 MB (--memory), while processing at \
+             12.4 s (block 1165)"
+        );
+        assert_eq!(
+            words(Cause::Memory { bytes: 512_400_000, limit: 512_400_000 }),
+            "the device \"ZamTube\" took all of the 512 MB of memory that a worker may take (--memory), while processing at \
              12.4 s (block 1165)"
         );
         assert_eq!(

@@ -18,6 +18,7 @@ use crate::blame::{self, Ledger};
 use crate::capture::Capture;
 use crate::carry::{Carriage, Carried, Carrier, Outcome, SIGN_OF_LIFE};
 use crate::event::{FarmEvent, StopReason, Summary, WorkerId};
+use crate::group::{Group, Groups};
 use crate::journal::{self, JournalError, Writer};
 use crate::limits::Limits;
 use crate::lock::{Lock, LockError};
@@ -148,6 +149,7 @@ pub fn run_carrying(
         programs: run.command,
         warm: run.warm,
         looks: run.limits.memory.is_some(),
+        groups: run.limits.memory.and_then(Groups::find),
         killed_by_system: memory::killed_by_system(),
         state,
         journal,
@@ -200,6 +202,8 @@ struct Doing<'a> {
     warm: Warm,
     /// It is looked at regularly what workers hold.
     looks: bool,
+    /// Keeps workers below their limit, where the system lets it.
+    groups: Option<Groups>,
     /// Processes that the system had killed for want of memory when it was last asked.
     killed_by_system: Option<u64>,
     state: PathBuf,
@@ -217,6 +221,7 @@ struct Running {
     position: Option<File>,
     orders: mpsc::UnboundedSender<Order>,
     scratch: Scratch,
+    group: Option<Group>,
 }
 
 impl Doing<'_> {
@@ -336,9 +341,11 @@ impl Doing<'_> {
             }
         };
         let pid = process.pid();
+        // It waits for its first request, so that all that a plugin takes counts.
+        let group = self.groups.as_mut().and_then(|groups| groups.take(pid));
         let (orders, taken) = mpsc::unbounded_channel();
         tokio::spawn(process.attend(worker, taken, self.tell.clone()));
-        self.processes.insert(worker, Running { memory: Look::at(pid), position: None, orders, scratch });
+        self.processes.insert(worker, Running { memory: Look::at(pid), position: None, orders, scratch, group });
         Ok(pid)
     }
 
@@ -406,6 +413,10 @@ impl Doing<'_> {
                 let mut remains = self.remains(worker, &capture);
                 remains.out_of_memory = exit.is_kill() && self.system_ran_out_of_memory();
                 if let Some(process) = self.processes.remove(&worker) {
+                    if let (Some(group), Some(groups)) = (process.group, &mut self.groups) {
+                        remains.over_limit = Some(groups.limit()).filter(|_| exit.is_kill() && group.ran_out());
+                        groups.remove(group);
+                    }
                     remains.position = read_position(process.scratch.path());
                     self.warn_of(process.scratch.remove());
                 }

@@ -79,6 +79,8 @@ pub(crate) struct Remains {
     pub position: Option<(u64, String)>,
     /// The system killed a process for want of memory when this one was killed.
     pub out_of_memory: bool,
+    /// The limit in bytes for whose sake the system killed it, where its control group had one.
+    pub over_limit: Option<u64>,
 }
 
 /// What is to be done now, in order.

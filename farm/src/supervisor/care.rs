@@ -56,5 +56,8 @@ impl Supervisor {
 
 /// What the end of a process means that owed an answer, and was not killed by the farm.
 pub(super) fn cause_of(exit: &Exit, remains: &Remains, held: &Held) -> Cause {
+    if let Some(limit) = remains.over_limit {
+        return Cause::Memory { bytes: limit, limit };
+    }
     if remains.out_of_memory { Cause::OutOfMemory { bytes: held.now } } else { Cause::of_exit(exit) }
 }

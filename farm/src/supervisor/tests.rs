@@ -162,7 +162,7 @@ impl Bench {
     fn ends_at(&mut self, worker: u32, exit: Exit, position: Option<(u64, String)>) {
         let worker = WorkerId(worker);
         assert!(self.alive.remove(&worker).is_some(), "{worker:?} does not live");
-        let remains = Remains { stderr: vec!["last words".into()], log: None, position, out_of_memory: false };
+        let remains = Remains { stderr: vec!["last words".into()], log: None, position, ..Remains::default() };
         self.event(Event::Ended { worker, exit, remains });
     }
 

@@ -99,16 +99,17 @@ fn what_is_seen_while_a_task_is_rendered_says_nothing_of_growth() {
 
 #[test]
 fn a_kill_that_the_system_counted_is_told_from_one_that_it_did_not() {
-    for out_of_memory in [true, false] {
+    for (out_of_memory, over_limit) in [(true, None), (false, None), (true, Some(100 * MEGABYTE))] {
         let mut bench = Bench::new(1, 1, Limits { attempts: 1, ..limits() });
         bench.ready(1);
         holds(&mut bench, 1, 90);
         assert!(bench.alive.remove(&WorkerId(1)).is_some());
-        let remains = Remains { out_of_memory, ..Remains::default() };
+        let remains = Remains { out_of_memory, over_limit, ..Remains::default() };
         bench.event(Event::Ended { worker: WorkerId(1), exit: signal("SIGKILL"), remains });
-        let cause = match out_of_memory {
-            true => Cause::OutOfMemory { bytes: Some(90 * MEGABYTE) },
-            false => Cause::KilledFromOutside { signal: SignalName("SIGKILL".into()) },
+        let cause = match (out_of_memory, over_limit) {
+            (_, Some(limit)) => Cause::Memory { bytes: limit, limit },
+            (true, None) => Cause::OutOfMemory { bytes: Some(90 * MEGABYTE) },
+            (false, None) => Cause::KilledFromOutside { signal: SignalName("SIGKILL".into()) },
         };
         assert_eq!(bench.last_report().mishap.cause, cause);
     }
