@@ -126,9 +126,13 @@ mod tests {
         let place = Place::new();
         let whole = std::fs::read(place.wav("out/a.wav", 8000, &[vec![0.5; 400]])).unwrap();
         let watcher = Watcher::new(place.path("out"));
-        place.write("out/half.wav.x.partial", &whole[..300]);
-        place.write("out/b.wav", &whole[..300]);
-        place.write("out/manifest.jsonl", "{}\n{\"a\":");
+        // Each appears at once, or the watcher might find it shorter still.
+        let appear = |name: &str, content: &[u8]| {
+            std::fs::rename(place.write("aside", content), place.path("out").join(name)).unwrap();
+        };
+        appear("half.wav.x.partial", &whole[..300]);
+        appear("b.wav", &whole[..300]);
+        appear("manifest.jsonl", b"{}\n{\"a\":");
         let seen = watcher.finish();
         assert_eq!((seen.whole, seen.incomplete.len()), (1, 2), "{seen:?}");
     }
