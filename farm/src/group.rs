@@ -1,4 +1,5 @@
-//! Control groups that keep each worker, with all that it starts, below its limit: the system itself ends what goes beyond, at once.
+//! Control groups that keep each worker, with all that it starts, below its limit: the system itself ends what goes beyond, at once,
+//! and tells whose processes it has ended for want of memory.
 //!
 //! They are made where this process may make some: below its own memory group of the first version, or of the second version if that
 //! was delegated to it and holds nobody else. Where that is not so, nobody has to do without a limit: then what workers hold is
@@ -9,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::memory::{Version, group_of};
+use crate::memory::{Version, field, group_of};
 
 /// How the names of our groups begin; the number of the farm's process and one of their own follow.
 const PREFIX: &str = "tonemill-";
@@ -22,7 +23,7 @@ const LAST_STEP: u64 = 4 << 20;
 pub(crate) struct Groups {
     version: Version,
     parent: PathBuf,
-    limit: u64,
+    limit: Option<u64>,
     made: u32,
     /// Groups whose processes were not all gone yet when they were to be removed.
     left: Vec<PathBuf>,
@@ -36,8 +37,8 @@ pub(crate) struct Group {
 }
 
 impl Groups {
-    /// With a limit for each group in bytes; `None` where none can be made.
-    pub fn find(limit: u64) -> Option<Groups> {
+    /// With a limit for each group in bytes, if there is to be one; `None` where none can be made.
+    pub fn find(limit: Option<u64>) -> Option<Groups> {
         let (version, parent) =
             group_of(&read("/proc/self/cgroup".as_ref())?, &read("/proc/self/mountinfo".as_ref())?)?;
         remove_left_behind(&parent);
@@ -64,7 +65,7 @@ impl Groups {
     }
 
     /// Bytes that each group may hold.
-    pub fn limit(&self) -> u64 {
+    pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
@@ -73,7 +74,7 @@ impl Groups {
         let path = self.parent.join(format!("{PREFIX}{}-{}", std::process::id(), self.made));
         fs::create_dir(&path).ok()?;
         let group = Group { version: self.version, path };
-        if group.limit(self.limit).is_err() {
+        if self.limit.is_some_and(|limit| group.limit(limit).is_err()) {
             self.remove(group);
             return None;
         }
@@ -116,22 +117,29 @@ impl Group {
         }
     }
 
-    /// Whether the system has ended a process of it for the sake of its own limit, and not of one round it.
+    /// Whether the system has ended a process of it for want of memory, here or anywhere.
     pub fn ran_out(&self) -> bool {
-        let count = |file: &str, name: &str| crate::memory::field(&read(&self.path.join(file))?, name);
+        let file = match self.version {
+            Version::First => "memory.oom_control",
+            Version::Second => "memory.events",
+        };
+        self.counts(file, "oom_kill")
+    }
+
+    /// Whether it has held as much as it may. A limit round it may be met before that.
+    pub fn is_full(&self) -> bool {
         let number = |file: &str| read(&self.path.join(file)).and_then(|text| text.trim().parse::<u64>().ok());
-        let reached = match self.version {
+        match self.version {
             // Counts of refusals leave out some; the most that it held does not, but for what was asked for last.
             Version::First => number("memory.max_usage_in_bytes")
                 .zip(number("memory.limit_in_bytes"))
                 .is_some_and(|(most, limit)| most.saturating_add(LAST_STEP) >= limit),
-            Version::Second => count("memory.events", "oom").is_some_and(|times| times > 0),
-        };
-        let killed = match self.version {
-            Version::First => count("memory.oom_control", "oom_kill"),
-            Version::Second => count("memory.events", "oom_kill"),
-        };
-        reached && killed.is_some_and(|killed| killed > 0)
+            Version::Second => self.counts("memory.events", "oom"),
+        }
+    }
+
+    fn counts(&self, file: &str, event: &str) -> bool {
+        read(&self.path.join(file)).and_then(|text| field(&text, event)).is_some_and(|times| times > 0)
     }
 }
 
@@ -190,7 +198,7 @@ mod tests {
 
     /// Where groups cannot be made, nothing can be said of them.
     fn groups(limit: u64) -> Option<Groups> {
-        let groups = Groups::find(limit);
+        let groups = Groups::find(Some(limit));
         if groups.is_none() {
             eprintln!("skipped: this process may make no control groups that limit memory");
         }
@@ -208,6 +216,7 @@ mod tests {
             let group = groups.take(shell.id()).expect("it was tried");
             std::io::Write::write_all(&mut shell.stdin.take().unwrap(), b"go\n").unwrap();
             let status = shell.wait().unwrap();
+            assert_eq!(group.ran_out(), group.is_full());
             let ran_out = group.ran_out();
             let path = group.path.clone();
             groups.remove(group);

@@ -149,7 +149,7 @@ pub fn run_carrying(
         programs: run.command,
         warm: run.warm,
         looks: run.limits.memory.is_some(),
-        groups: run.limits.memory.and_then(Groups::find),
+        groups: Groups::find(run.limits.memory),
         killed_by_system: memory::killed_by_system(),
         state,
         journal,
@@ -411,10 +411,14 @@ impl Doing<'_> {
             Happening::Closed => Event::Closed { worker },
             Happening::Ended(exit, capture) => {
                 let mut remains = self.remains(worker, &capture);
-                remains.out_of_memory = exit.is_kill() && self.system_ran_out_of_memory();
+                let somebody = self.system_ran_out_of_memory();
+                remains.out_of_memory = exit.is_kill() && somebody;
                 if let Some(process) = self.processes.remove(&worker) {
                     if let (Some(group), Some(groups)) = (process.group, &mut self.groups) {
-                        remains.over_limit = Some(groups.limit()).filter(|_| exit.is_kill() && group.ran_out());
+                        // The system says whose process it was.
+                        remains.out_of_memory = exit.is_kill() && group.ran_out();
+                        let full = remains.out_of_memory && group.is_full();
+                        remains.over_limit = groups.limit().filter(|_| full);
                         groups.remove(group);
                     }
                     remains.position = read_position(process.scratch.path());
