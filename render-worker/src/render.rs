@@ -62,6 +62,7 @@ pub(crate) fn render(
                 rendered.timings.models_parsed = devices::parsed_models() - parsed_before;
                 rendered.timings.inputs_decoded = kept.takes.decoded() - decoded_before;
                 rendered.timings.devices_reused = kept.warm.reused();
+                rendered.warnings.extend(kept.warm.take_warnings());
                 reporter.send(&FromWorker::Finished { rendered: Box::new(rendered) })?
             }
             Err(Stop::Build(BuildError::Task(failure))) => reporter.send(&FromWorker::Failed(failure))?,

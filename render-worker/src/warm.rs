@@ -31,6 +31,8 @@ pub(crate) struct Warm {
     lent: BTreeMap<(StripId, usize), (Likeness, Vec<ResolvedSetting>)>,
     /// How many were used again in this task.
     reused: u64,
+    /// What did not go as a verdict promised.
+    warnings: Vec<String>,
 }
 
 /// What two devices have in common of which one can stand in for the other.
@@ -49,8 +51,7 @@ impl Warm {
     /// Begins a task. `allowed` numbers its devices, as [`jobs::task::Render::devices`] does, that a verdict allows to keep.
     /// What was kept and is of no use for it is destroyed.
     pub(crate) fn begin(&mut self, task: &Task, allowed: &[u32], reporter: &mut Reporter) -> io::Result<()> {
-        self.reused = 0;
-        self.lent.clear();
+        self.give_up();
         let devices = task.render.devices();
         let allowed = allowed.iter().filter_map(|number| devices.get(*number as usize));
         self.allowed = allowed.map(|setup| as_set(setup, task.audio)).collect();
@@ -79,13 +80,36 @@ impl Warm {
         let like = Likeness { as_set: as_set(setup, audio), request };
         let Some(index) = self.kept.iter().position(|(kept, _)| *kept == like) else { return Ok(None) };
         let (_, Kept { mut device, settings }) = self.kept.swap_remove(index);
-        let remembered = match self.remembered.entry(like.as_set) {
+        match self.put_back(like.as_set, setup, device.as_mut(), reporter) {
+            Ok(()) => {
+                self.reused += 1;
+                Ok(Some((device, settings)))
+            }
+            // A fresh one does it as well.
+            Err(BuildError::Task(failure)) => {
+                let name = device.info().name.clone();
+                self.warnings
+                    .push(format!("{name}: it could not be used again: {}; a fresh one plays", failure.reason));
+                reporter.phase(Phase::Destroy, Some(&name))?;
+                drop(device);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn put_back(
+        &mut self,
+        as_set: u128,
+        setup: &DeviceSetup,
+        device: &mut dyn Device,
+        reporter: &mut Reporter,
+    ) -> Result<(), BuildError> {
+        let remembered = match self.remembered.entry(as_set) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => unknown.insert(Remembered::of_another(setup, reporter)?),
         };
-        remembered.put_back(device.as_mut(), reporter)?;
-        self.reused += 1;
-        Ok(Some((device, settings)))
+        remembered.put_back(device, reporter)
     }
 
     /// Notes which device works at a place, so that it is kept after the task where that is allowed.
@@ -122,6 +146,12 @@ impl Warm {
     pub(crate) fn give_up(&mut self) {
         self.lent.clear();
         self.reused = 0;
+        self.warnings.clear();
+    }
+
+    /// What did not go as a verdict promised, in words.
+    pub(crate) fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// How many devices of this task have played before it.

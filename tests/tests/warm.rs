@@ -91,6 +91,31 @@ fn devices_that_a_probe_has_found_safe_are_used_again_and_sound_as_fresh_ones_do
 }
 
 #[test]
+fn a_device_that_breaks_its_verdicts_promise_makes_room_for_a_fresh_one() {
+    let place = Place::new();
+    for n in 0..12 {
+        place.wav(&format!("di/take{n:02}.wav"), RATE, &vec![sine(RATE, 220.0 + f64::from(n), 0.4, 4_800); 2]);
+    }
+    place.run(&["plugins", "probe", &fixture("tires", "")]).expect(0);
+    let clap = fixtures().display().to_string();
+    let tones = format!("  - {{ name: tires, chain: [{{ clap: \"{clap}\", id: org.tonemill.fixture.tires }}] }}\n");
+    job(&place, &tones, "warm");
+    // It takes seven states, and refuses the eighth, that of the ninth task.
+    assert_eq!(reused(&place, "warm", &[]), counts(&[("tires", 7 + 3)]));
+    let told: Vec<usize> = place
+        .manifest("warm/manifest.jsonl")
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line["warnings"].to_string().contains("it could not be used again"))
+        .map(|(n, _)| n)
+        .collect();
+    assert_eq!(told, [8]);
+    job(&place, &tones, "fresh");
+    reused(&place, "fresh", &["--fresh"]);
+    assert_eq!(place.sound_files("warm"), place.sound_files("fresh"));
+}
+
+#[test]
 fn a_device_that_is_played_with_other_channels_than_the_probe_played_is_made_anew() {
     let place = Place::new();
     takes(&place, 1);
